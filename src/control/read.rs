@@ -1,0 +1,250 @@
+use super::{ControlError, ControlMessage};
+use crate::layout::{AsLayout, Layout, Native};
+use core::ffi::c_int;
+use core::iter::FusedIterator;
+
+/// What the header at the front of some bytes says, once it has been found to be true.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) level: c_int,
+    pub(crate) message_type: c_int,
+    /// Header, padding and payload in bytes: at least the layout's data offset, at most the bytes there are.
+    pub(crate) len: usize,
+    /// The distance in bytes to the next header, or to the end of the bytes.
+    pub(crate) step: usize,
+}
+
+/// A header whose length cannot be true.
+#[derive(Clone, Copy)]
+pub(crate) struct FalseLength {
+    pub(crate) level: c_int,
+    pub(crate) message_type: c_int,
+    claimed: u64,
+}
+
+impl FalseLength {
+    /// Whether the header claims more than there is, rather than less than itself.
+    pub(crate) fn is_beyond(self, layout: Layout) -> bool {
+        self.claimed >= layout.data_offset() as u64
+    }
+
+    pub(crate) fn error(self, layout: Layout, offset: usize, remaining: usize) -> ControlError {
+        let claimed = self.claimed;
+        if self.is_beyond(layout) {
+            ControlError::LengthBeyondBuffer { offset, claimed, remaining }
+        } else {
+            ControlError::LengthBelowHeader { offset, claimed, remaining }
+        }
+    }
+}
+
+/// Judges the header that `header` begins with, when `remaining` bytes are left from there on.
+///
+/// `None` if those are too few to hold any message. This is the one place where a length is believed or not: it is
+/// compared with what remains before anything is rounded up, so no sum can wrap around.
+#[inline]
+pub(crate) fn frame(layout: Layout, header: &[u8], remaining: usize) -> Option<Result<Frame, FalseLength>> {
+    if remaining < layout.data_offset() {
+        return None;
+    }
+    let header = layout.read_header(header)?;
+    let (level, message_type, claimed) = (header.level, header.message_type, header.cmsg_len);
+    if claimed < layout.data_offset() as u64 || claimed > remaining as u64 {
+        return Some(Err(FalseLength { level, message_type, claimed }));
+    }
+    // Exact: it is at most `remaining`.
+    let len = claimed as usize;
+    // The padding of the last message may be missing, whole or in part.
+    let step = match layout.align(len) {
+        Some(step) if step < remaining => step,
+        _ => remaining,
+    };
+    Some(Ok(Frame { level, message_type, len, step }))
+}
+
+/// How a walk over a control buffer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// All bytes belong to messages. (The padding of the last one may be missing.)
+    Clean,
+    /// After the last message come bytes that are too few for another one. Systems ignore them; 32-bit processes on a
+    /// 64-bit Linux kernel may not send them.
+    Leftover {
+        /// Where they begin in the buffer, in bytes.
+        offset: usize,
+        /// How many there are.
+        len: usize,
+    },
+    /// A header claims a length that cannot be true.
+    Malformed(ControlError),
+}
+
+/// Reads a control buffer: an iterator over the messages in any bytes, at any address, of any layout.
+///
+/// Each step yields a borrowed message, or the error that ends the walk. The walk
+///
+/// - ends after at most `bytes.len() / data_offset + 1` steps, and yields `None` from then on;
+/// - never panics, never reads outside `bytes`, and never yields a message that claims more than there is;
+/// - takes a last message without its padding as it is, and does not read the padding of any;
+/// - is not ended by a message without a payload.
+///
+/// Its [`Display`](core::fmt::Display) draws the buffer.
+///
+/// It makes no promise about meaning: descriptors in a payload are numbers. What a call of this process received is
+/// read through [`Received`](crate::Received), which owns them.
+///
+/// Source of truth: cmsg(3), and the kernels' own walks (Linux `CMSG_OK`, `include/linux/socket.h`).
+///
+/// ```
+/// use ancillary::{ControlMessages, ControlWriter, Layout};
+///
+/// let mut bytes = [0; 64];
+/// let mut writer = ControlWriter::with_layout(Layout::NATIVE, &mut bytes);
+/// writer.push_raw(41, 50, b"four")?;
+/// writer.push_raw(0, 8, &[])?;
+///
+/// let mut messages = ControlMessages::new(writer.as_bytes());
+/// let first = messages.next().unwrap()?;
+/// assert_eq!((first.level(), first.message_type(), first.payload()), (41, 50, &b"four"[..]));
+/// let second = messages.next().unwrap()?;
+/// assert_eq!(second.payload(), b"");
+/// assert!(messages.next().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "CMSG_FIRSTHDR")]
+#[doc(alias = "CMSG_NXTHDR")]
+#[must_use = "an iterator does nothing until it is walked"]
+pub struct ControlMessages<'a, A: AsLayout = Native> {
+    rest: &'a [u8],
+    total: usize,
+    error: Option<ControlError>,
+    layout: A,
+}
+
+impl<'a> ControlMessages<'a> {
+    /// Reads `bytes` as a control buffer of the target's own layout.
+    ///
+    /// After a system call, `bytes` is what the call says it filled (`msg_controllen`), not the whole buffer.
+    #[inline]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        ControlMessages { rest: bytes, total: bytes.len(), error: None, layout: Native }
+    }
+}
+
+impl<'a, A: AsLayout> ControlMessages<'a, A> {
+    /// Reads `bytes` as a control buffer of any layout.
+    ///
+    /// ```
+    /// use ancillary::{ControlMessages, Layout};
+    ///
+    /// // One descriptor, number 5, as a 32-bit little-endian process has it.
+    /// let bytes = [16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
+    /// let message = ControlMessages::with_layout(Layout::DARWIN, &bytes).next().unwrap()?;
+    /// assert_eq!(message.payload(), [5, 0, 0, 0]);
+    /// # Ok::<(), ancillary::ControlError>(())
+    /// ```
+    #[inline]
+    pub const fn with_layout(layout: A, bytes: &'a [u8]) -> Self {
+        ControlMessages { rest: bytes, total: bytes.len(), error: None, layout }
+    }
+
+    /// Where the next header is expected, in bytes from the start of the buffer; at the end, where the walk stopped.
+    ///
+    /// ```
+    /// let mut messages = ancillary::ControlMessages::new(&[]);
+    /// assert_eq!(messages.offset(), 0);
+    /// ```
+    #[inline]
+    pub const fn offset(&self) -> usize {
+        // `rest` is always a tail of the buffer.
+        self.total - self.rest.len()
+    }
+
+    /// The bytes that have not been walked: after the end, those that belong to no message.
+    ///
+    /// ```
+    /// let mut messages = ancillary::ControlMessages::new(&[1, 2, 3]);
+    /// assert!(messages.next().is_none());
+    /// assert_eq!(messages.remainder(), [1, 2, 3]);
+    /// ```
+    #[inline]
+    pub const fn remainder(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// How the walk ended, or `None` if it has not.
+    ///
+    /// ```
+    /// use ancillary::ControlMessages;
+    /// use ancillary::control::End;
+    ///
+    /// let mut messages = ControlMessages::new(&[0; 3]);
+    /// assert_eq!(messages.by_ref().count(), 0);
+    /// assert_eq!(messages.end(), Some(End::Leftover { offset: 0, len: 3 }));
+    /// ```
+    pub fn end(&self) -> Option<End> {
+        match (self.error, self.rest.len()) {
+            (Some(error), _) => Some(End::Malformed(error)),
+            (None, 0) => Some(End::Clean),
+            (None, len) if len < self.layout.layout().data_offset() => {
+                Some(End::Leftover { offset: self.offset(), len })
+            }
+            _ => None,
+        }
+    }
+
+    /// After [`ControlError::LengthBeyondBuffer`]: the message that claims too much, with the payload that is really
+    /// there.
+    ///
+    /// Apple's kernel truncates a message without lowering its length, so there such a message is real. From Linux it
+    /// is a sign that the bytes did not come from the kernel. `None` at any other time.
+    ///
+    /// ```
+    /// use ancillary::{ControlMessages, Layout};
+    ///
+    /// // 4 of 64 bytes are there.
+    /// let bytes = [76, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
+    /// let mut messages = ControlMessages::with_layout(Layout::DARWIN, &bytes);
+    /// assert!(messages.next().unwrap().is_err());
+    /// assert_eq!(messages.clamped().unwrap().payload(), [5, 0, 0, 0]);
+    /// ```
+    pub fn clamped(&self) -> Option<ControlMessage<'a>> {
+        let Some(ControlError::LengthBeyondBuffer { .. }) = self.error else { return None };
+        let layout = self.layout.layout();
+        let header = layout.read_header(self.rest)?;
+        let payload = self.rest.get(layout.data_offset()..)?;
+        Some(ControlMessage::new(header.level, header.message_type, payload))
+    }
+}
+
+impl<'a, A: AsLayout> Iterator for ControlMessages<'a, A> {
+    type Item = Result<ControlMessage<'a>, ControlError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.error.is_some() {
+            return None;
+        }
+        let layout = self.layout.layout();
+        let remaining = self.rest.len();
+        match frame(layout, self.rest, remaining)? {
+            Ok(frame) => {
+                let payload = self.rest.get(layout.data_offset()..frame.len)?;
+                self.rest = self.rest.get(frame.step..)?;
+                Some(Ok(ControlMessage::new(frame.level, frame.message_type, payload)))
+            }
+            Err(length) => {
+                let error = length.error(layout, self.offset(), remaining);
+                self.error = Some(error);
+                Some(Err(error))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.rest.len() / self.layout.layout().data_offset() + 1))
+    }
+}
+
+impl<A: AsLayout> FusedIterator for ControlMessages<'_, A> {}

@@ -1,0 +1,236 @@
+use super::{ControlWriter, uninit};
+use core::fmt;
+use core::mem::MaybeUninit;
+
+/// Memory of the caller's to write control messages to, initialised or not, at any address.
+///
+/// It is made from `&mut [u8]`, `&mut [MaybeUninit<u8>]`, arrays of both, or a [`ControlSpace`].
+///
+/// ```
+/// use ancillary::control::ControlRoom;
+///
+/// let mut bytes = [0u8; 32];
+/// assert_eq!(ControlRoom::from(&mut bytes).len(), 32);
+/// assert!(ControlRoom::none().is_empty());
+/// ```
+pub struct ControlRoom<'a> {
+    /// Never handed out: it may be somebody's `&mut [u8]`, into which nothing uninitialised may be written.
+    bytes: &'a mut [MaybeUninit<u8>],
+}
+
+impl<'a> ControlRoom<'a> {
+    /// No room at all: a call with it says that it wants no control messages.
+    #[inline]
+    pub const fn none() -> Self {
+        ControlRoom { bytes: &mut [] }
+    }
+
+    /// How many bytes there are.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn as_uninit(&self) -> &[MaybeUninit<u8>] {
+        self.bytes
+    }
+
+    /// What is written through the result must be initialised.
+    #[inline]
+    pub(crate) fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
+        self.bytes
+    }
+
+    /// What is written through the result must be initialised.
+    #[cfg(sockets)]
+    #[inline]
+    pub(crate) fn into_uninit(self) -> &'a mut [MaybeUninit<u8>] {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for ControlRoom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlRoom").field("len", &self.len()).finish()
+    }
+}
+
+impl<'a> From<&'a mut [MaybeUninit<u8>]> for ControlRoom<'a> {
+    #[inline]
+    fn from(bytes: &'a mut [MaybeUninit<u8>]) -> Self {
+        ControlRoom { bytes }
+    }
+}
+
+impl<'a> From<&'a mut [u8]> for ControlRoom<'a> {
+    #[inline]
+    fn from(bytes: &'a mut [u8]) -> Self {
+        ControlRoom { bytes: uninit::uninit(bytes) }
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut [MaybeUninit<u8>; N]> for ControlRoom<'a> {
+    #[inline]
+    fn from(bytes: &'a mut [MaybeUninit<u8>; N]) -> Self {
+        ControlRoom { bytes }
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut [u8; N]> for ControlRoom<'a> {
+    #[inline]
+    fn from(bytes: &'a mut [u8; N]) -> Self {
+        ControlRoom::from(bytes.as_mut_slice())
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut ControlSpace<N>> for ControlRoom<'a> {
+    #[inline]
+    fn from(space: &'a mut ControlSpace<N>) -> Self {
+        ControlRoom { bytes: &mut space.bytes }
+    }
+}
+
+/// Storage for `N` bytes of control messages, to put on a stack: uninitialised, and aligned as the target's layout
+/// asks.
+///
+/// [`control_space!`](crate::control_space) computes `N` for a set of messages.
+///
+/// ```
+/// use ancillary::{ControlSpace, control_space};
+/// use ancillary::message::ScmRights;
+///
+/// let mut space = ControlSpace::<{ control_space!(ScmRights[2], raw[20]) }>::new();
+/// assert_eq!(space.writer().available(), space.len());
+/// ```
+#[cfg_attr(native_layout = "bsd_align_16", repr(C, align(16)))]
+#[cfg_attr(not(native_layout = "bsd_align_16"), repr(C, align(8)))]
+pub struct ControlSpace<const N: usize> {
+    bytes: [MaybeUninit<u8>; N],
+}
+
+static_assertions::const_assert!(align_of::<ControlSpace<1>>() >= crate::Layout::NATIVE.header_align());
+
+impl<const N: usize> ControlSpace<N> {
+    /// Space that holds nothing yet. Nothing is cleared.
+    #[inline]
+    pub const fn new() -> Self {
+        ControlSpace { bytes: [const { MaybeUninit::uninit() }; N] }
+    }
+
+    /// A writer over all of the space, at its start.
+    ///
+    /// ```
+    /// let mut space = ancillary::ControlSpace::<64>::new();
+    /// space.writer().push_raw(280, 7, b"payload")?;
+    /// # Ok::<(), ancillary::PushError>(())
+    /// ```
+    #[inline]
+    pub fn writer(&mut self) -> ControlWriter<'_> {
+        ControlWriter::new(self)
+    }
+
+    /// How many bytes there are.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        N
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        N == 0
+    }
+}
+
+impl<const N: usize> Default for ControlSpace<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> fmt::Debug for ControlSpace<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlSpace").field("len", &N).finish()
+    }
+}
+
+/// The room in bytes for a set of messages in the target's layout, as one constant: the sum of their `CMSG_SPACE`.
+///
+/// Each item is a [`ControlKind`](crate::message::ControlKind), `Kind[n]` for a payload that is a list of `n`, or
+/// `raw[n]` for a payload of `n` bytes. A room that is more than a `usize` holds does not compile.
+///
+/// A receiver counts everything that arrives: on a socket with `SO_PASSCRED`, credentials come before the descriptors
+/// and take their room if none was planned.
+///
+/// ```
+/// use ancillary::control_space;
+/// use ancillary::message::ScmRights;
+///
+/// const ROOM: usize = control_space!(ScmRights[2], raw[12]);
+/// # #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+/// assert_eq!(ROOM, 24 + 32);
+/// ```
+///
+/// ```compile_fail
+/// const ROOM: usize = ancillary::control_space!(raw[usize::MAX]);
+/// ```
+#[doc(alias = "CMSG_SPACE")]
+#[macro_export]
+macro_rules! control_space {
+    ($($kind:ident $(:: $path:ident)* $([$count:expr])?),* $(,)?) => {
+        const {
+            match $crate::Layout::NATIVE.space_of_all(&[$($crate::__payload_size!($kind $(:: $path)* $([$count])?)),*]) {
+                Some(room) => room,
+                None => panic!("the room for these messages is more than a usize holds"),
+            }
+        }
+    };
+}
+
+/// The length in bytes of a buffer for a set of messages whose last one is not padded, in the target's layout.
+///
+/// The items are those of [`control_space!`](crate::control_space). A kernel fills what room there is, and on 64-bit
+/// systems the padding after one descriptor has room for another. A receiver that gives this length gets no more than
+/// it asked for:
+///
+/// ```
+/// use ancillary::control_len;
+/// use ancillary::message::ScmRights;
+///
+/// # #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+/// assert_eq!(control_len!(raw[12], ScmRights[1]), 32 + 20);
+/// ```
+#[doc(alias = "CMSG_LEN")]
+#[macro_export]
+macro_rules! control_len {
+    ($($kind:ident $(:: $path:ident)* $([$count:expr])?),* $(,)?) => {
+        const {
+            match $crate::Layout::NATIVE.len_of_all(&[$($crate::__payload_size!($kind $(:: $path)* $([$count])?)),*]) {
+                Some(len) => len,
+                None => panic!("the room for these messages is more than a usize holds"),
+            }
+        }
+    };
+}
+
+/// One item of `control_space!` as a payload length in bytes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __payload_size {
+    (raw[$count:expr]) => {
+        $count
+    };
+    ($kind:path) => {
+        <$kind as $crate::message::ControlKind>::PAYLOAD_SIZE
+    };
+    ($($kind:ident)::+ [$count:expr]) => {
+        $crate::message::payload_size_of_list::<$($kind)::+>($count)
+    };
+}

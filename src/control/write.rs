@@ -1,0 +1,260 @@
+use super::{ControlRoom, PushError, uninit};
+use crate::layout::{AsLayout, Header, Layout, Native};
+use core::ffi::c_int;
+use core::fmt;
+use core::mem::MaybeUninit;
+
+/// Writes control messages one after the other into memory of the caller's.
+///
+/// The memory may be at any address, of any length, and uninitialised; no byte of it is skipped. A push does a fixed
+/// amount of work and touches only the bytes of its own message. Every byte up to [`used`](ControlWriter::used) is
+/// initialised: padding in and after a message is zero. A push that fails changes nothing.
+///
+/// The lifetime is that of the memory and of every descriptor that was pushed: they stay borrowed for as long as the
+/// writer lives, and only a writer can be sent.
+///
+/// Source of truth: cmsg(3), RFC 3542 section 20.
+///
+/// ```
+/// use ancillary::ControlWriter;
+///
+/// let mut bytes = [0xff; 64];
+/// let mut writer = ControlWriter::new(&mut bytes);
+/// writer.push_raw(41, 67, &3i32.to_ne_bytes())?; // IPV6_TCLASS on Linux
+/// assert_eq!(writer.used(), ancillary::Layout::NATIVE.space(4).unwrap());
+/// # Ok::<(), ancillary::PushError>(())
+/// ```
+pub struct ControlWriter<'a, A: AsLayout = Native> {
+    room: ControlRoom<'a>,
+    /// The bytes of the messages so far, all initialised: a multiple of the header alignment, or all there are.
+    used: usize,
+    /// How many descriptors are among them.
+    descriptors: usize,
+    layout: A,
+}
+
+impl<'a> ControlWriter<'a> {
+    /// A writer of the target's own layout, over `&mut [u8]`, `&mut [MaybeUninit<u8>]` or a
+    /// [`ControlSpace`](super::ControlSpace).
+    #[inline]
+    pub fn new(room: impl Into<ControlRoom<'a>>) -> Self {
+        ControlWriter { room: room.into(), used: 0, descriptors: 0, layout: Native }
+    }
+
+    /// A writer without room: for a call that sends no control message.
+    ///
+    /// ```
+    /// use ancillary::ControlWriter;
+    ///
+    /// assert!(ControlWriter::empty().is_empty());
+    /// assert!(ControlWriter::empty().push_raw(1, 2, b"").is_err());
+    /// ```
+    #[inline]
+    pub const fn empty() -> Self {
+        ControlWriter { room: ControlRoom::none(), used: 0, descriptors: 0, layout: Native }
+    }
+}
+
+impl<'a, A: AsLayout> ControlWriter<'a, A> {
+    /// A writer of any layout.
+    ///
+    /// It takes messages of any level and type with any bytes, `SCM_RIGHTS` with plain numbers too: its bytes are data,
+    /// for another process or for a call that is `unsafe` to make.
+    ///
+    /// ```
+    /// use ancillary::{ControlWriter, Layout};
+    ///
+    /// let mut bytes = [0; 16];
+    /// let mut writer = ControlWriter::with_layout(Layout::DARWIN, &mut bytes);
+    /// writer.push_raw(0xffff, 1, &5i32.to_le_bytes())?;
+    /// assert_eq!(writer.as_bytes(), [16, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0]);
+    /// # Ok::<(), ancillary::PushError>(())
+    /// ```
+    #[inline]
+    pub fn with_layout(layout: A, room: impl Into<ControlRoom<'a>>) -> Self {
+        ControlWriter { room: room.into(), used: 0, descriptors: 0, layout }
+    }
+
+    /// Appends a message with a copy of `payload`.
+    ///
+    /// The last message that fits may be without its padding: systems take it so.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::NoRoom`], [`PushError::TooLong`]; [`PushError::DescriptorsNotBorrowed`] for `SCM_RIGHTS` in a
+    /// writer of the [`Native`] layout. Nothing has changed then.
+    ///
+    /// ```
+    /// use ancillary::{ControlWriter, Layout, PushError};
+    ///
+    /// let mut bytes = [0; 20];
+    /// let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut bytes);
+    /// assert_eq!(writer.push_raw(280, 7, b"five!"), Err(PushError::NoRoom { needed: 21, available: 20 }));
+    /// assert_eq!(writer.push_raw(280, 7, b"four"), Ok(()));
+    /// ```
+    #[inline]
+    pub fn push_raw(&mut self, level: c_int, message_type: c_int, payload: &[u8]) -> Result<(), PushError> {
+        self.refuse_descriptors(level, message_type)?;
+        self.append(level, message_type, payload.len(), |room| uninit::copy(payload, room))?;
+        Ok(())
+    }
+
+    /// Appends a message with a payload of `payload_len` zeros, and hands the payload out to be filled in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`push_raw`](Self::push_raw).
+    ///
+    /// ```
+    /// use ancillary::ControlWriter;
+    ///
+    /// let mut bytes = [0xff; 64];
+    /// let mut writer = ControlWriter::new(&mut bytes);
+    /// let payload = writer.reserve(280, 7, 3)?;
+    /// assert_eq!(payload, [0, 0, 0]);
+    /// payload.copy_from_slice(b"abc");
+    /// # Ok::<(), ancillary::PushError>(())
+    /// ```
+    #[inline]
+    pub fn reserve(&mut self, level: c_int, message_type: c_int, payload_len: usize) -> Result<&mut [u8], PushError> {
+        self.refuse_descriptors(level, message_type)?;
+        let offset = self.append(level, message_type, payload_len, |room| {
+            uninit::zeroed(room);
+        })?;
+        let payload = self.room.as_uninit_mut().get_mut(offset..offset + payload_len).unwrap_or_default();
+        // SAFETY: these bytes have just been zeroed.
+        Ok(unsafe { uninit::init_mut(payload) })
+    }
+
+    /// How many bytes the messages take: what `msg_controllen` is to say.
+    ///
+    /// ```
+    /// assert_eq!(ancillary::ControlWriter::empty().used(), 0);
+    /// ```
+    #[inline]
+    pub const fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Whether there is no message.
+    ///
+    /// ```
+    /// assert!(ancillary::ControlWriter::new(&mut [0; 64][..]).is_empty());
+    /// ```
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// How many bytes are left for more messages.
+    ///
+    /// ```
+    /// assert_eq!(ancillary::ControlWriter::new(&mut [0; 64][..]).available(), 64);
+    /// ```
+    #[inline]
+    pub const fn available(&self) -> usize {
+        // `used` never exceeds the room.
+        self.room.len() - self.used
+    }
+
+    /// Forgets all messages. (What was borrowed stays borrowed.)
+    ///
+    /// ```
+    /// let mut bytes = [0; 64];
+    /// let mut writer = ancillary::ControlWriter::new(&mut bytes);
+    /// writer.push_raw(280, 7, b"payload")?;
+    /// writer.clear();
+    /// assert_eq!(writer.as_bytes(), b"");
+    /// # Ok::<(), ancillary::PushError>(())
+    /// ```
+    #[inline]
+    pub const fn clear(&mut self) {
+        self.used = 0;
+        self.descriptors = 0;
+    }
+
+    /// The messages as bytes: what `msg_control` is to point at, [`used`](Self::used) bytes long.
+    ///
+    /// Example: [`with_layout`](Self::with_layout).
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        let used = self.room.as_uninit().get(..self.used).unwrap_or(&[]);
+        // SAFETY: `used` is raised only after `claim` and its callers have written every byte up to it.
+        unsafe { uninit::init(used) }
+    }
+
+    /// Safe code can send what a native writer holds, so in one the descriptors must be borrowed.
+    #[inline]
+    fn refuse_descriptors(&self, level: c_int, message_type: c_int) -> Result<(), PushError> {
+        if A::SENDABLE && crate::platform::is_scm_rights(level, message_type) {
+            return Err(PushError::DescriptorsNotBorrowed { level, message_type });
+        }
+        Ok(())
+    }
+
+    /// Appends a message whose payload `fill` writes, and says where in the buffer the payload begins.
+    ///
+    /// `fill` must write every byte it is given.
+    #[inline]
+    fn append(
+        &mut self,
+        level: c_int,
+        message_type: c_int,
+        payload_len: usize,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]),
+    ) -> Result<usize, PushError> {
+        let layout = self.layout.layout();
+        let Some(len) = layout.len(payload_len) else { return Err(PushError::TooLong { payload: payload_len }) };
+        let free = self.room.as_uninit_mut().get_mut(self.used..).unwrap_or_default();
+        let no_room = PushError::NoRoom { needed: len, available: free.len() };
+        let Some((message, after)) = free.split_at_mut_checked(len) else { return Err(no_room) };
+        let Some((header, payload)) = message.split_at_mut_checked(layout.data_offset()) else { return Err(no_room) };
+        write_header(layout, Header { cmsg_len: len as u64, level, message_type }, header);
+        fill(payload);
+        let padding = layout.align(len).map_or(0, |padded| padded - len).min(after.len());
+        uninit::zeroed(after.get_mut(..padding).unwrap_or_default());
+        let payload_offset = self.used + layout.data_offset();
+        self.used += len + padding;
+        Ok(payload_offset)
+    }
+}
+
+impl ControlWriter<'_> {
+    /// Appends a message of descriptors, given by their numbers.
+    ///
+    /// The caller sees to it that they are borrowed for the lifetime of the writer.
+    #[inline]
+    pub(crate) fn push_descriptors(
+        &mut self,
+        level: c_int,
+        message_type: c_int,
+        max: usize,
+        numbers: impl ExactSizeIterator<Item = c_int>,
+    ) -> Result<(), PushError> {
+        const SIZE: usize = size_of::<c_int>();
+        // Neither the sum nor the product can wrap around: a slice of descriptors has at most `isize::MAX` bytes.
+        let count = self.descriptors + numbers.len();
+        if count > max {
+            return Err(PushError::TooManyDescriptors { count, max });
+        }
+        self.append(level, message_type, numbers.len() * SIZE, |room| {
+            for (slot, number) in room.chunks_exact_mut(SIZE).zip(numbers) {
+                uninit::copy(&number.to_ne_bytes(), slot);
+            }
+        })?;
+        self.descriptors = count;
+        Ok(())
+    }
+}
+
+#[inline]
+fn write_header(layout: Layout, header: Header, bytes: &mut [MaybeUninit<u8>]) {
+    let written = layout.write_header(header, uninit::zeroed(bytes));
+    debug_assert!(written, "the length was computed by this layout, and the bytes are its data offset");
+}
+
+impl<A: AsLayout> fmt::Debug for ControlWriter<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlWriter").field("used", &self.used).field("available", &self.available()).finish()
+    }
+}
