@@ -1,0 +1,198 @@
+//! The system calls, over memory of the caller's.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`sendmsg`], [`sendmsg_addr`] | one call, checked by the compiler |
+//! | [`SendHeader`], [`RecvHeader`] | prepared headers, for a call that somebody else makes |
+//! | [`sendmsg_raw`], [`recvmsg_raw`] | the call on a prepared header |
+//!
+//! The safe [`recvmsg`](crate::recvmsg) is in the next room, [`received`](crate::received), because what it returns
+//! owns descriptors.
+//!
+//! Flags, addresses, errors, descriptors and I/O slices are rustix's. A call is made once: `EINTR` and `EAGAIN` are the
+//! caller's to act on, and nothing is kept between calls. Where there is no control message, the system is given a null
+//! pointer and length 0.
+//!
+//! `unsafe` is here because a system call reads and writes memory through pointers.
+
+mod backend;
+mod header;
+mod process;
+mod proof;
+
+pub use header::{MessageHeader, RecvHeader, SendHeader};
+
+use crate::control::ControlWriter;
+use rustix::fd::AsFd;
+use rustix::io::{Errno, IoSlice};
+use rustix::net::addr::SocketAddrArg;
+use rustix::net::{RecvFlags, SendFlags};
+
+/// Sends data, and control messages beside it, on a connected socket.
+///
+/// `data` may be any number of slices, none too. Returns how many bytes of data were sent; on a stream that may be
+/// fewer than there are. The control messages have then gone with the first byte: do not send them again with the rest.
+/// On a stream, they are not sent at all if there is no data.
+///
+/// # Errors
+///
+/// Those of sendmsg(2); among them:
+/// - `EINVAL`: a control message is not one that this socket sends;
+/// - `EPERM`: `SCM_CREDENTIALS` that are not the sender's own, or the receiver refuses descriptors (`SO_PASSRIGHTS`
+///   off, Linux 6.16);
+/// - `ETOOMANYREFS`: too many descriptors of this user are on their way (Linux);
+/// - `EMSGSIZE`: more slices than the system takes (1024 on Linux), or a datagram that is too long;
+/// - `EPIPE`: the peer is gone. The process also gets `SIGPIPE`, unless `flags` has `SendFlags::NOSIGNAL`.
+///
+/// After an error nothing was sent.
+///
+/// Manual pages: [Linux], [POSIX], [Apple], [FreeBSD], [NetBSD], [OpenBSD], [illumos].
+///
+/// [Linux]: https://man7.org/linux/man-pages/man2/sendmsg.2.html
+/// [POSIX]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/sendmsg.html
+/// [Apple]: https://developer.apple.com/library/archive/documentation/System/Conceptual/ManPages_iPhoneOS/man2/sendmsg.2.html
+/// [FreeBSD]: https://man.freebsd.org/cgi/man.cgi?query=sendmsg&sektion=2
+/// [NetBSD]: https://man.netbsd.org/sendmsg.2
+/// [OpenBSD]: https://man.openbsd.org/sendmsg.2
+/// [illumos]: https://illumos.org/man/3SOCKET/sendmsg
+///
+/// ```
+/// use ancillary::message::ScmRights;
+/// use ancillary::{ControlSpace, control_space, sendmsg};
+/// use rustix::fd::AsFd;
+/// use rustix::io::IoSlice;
+/// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+/// let (reader, writer) = rustix::pipe::pipe()?;
+///
+/// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+/// let mut control = space.writer();
+/// control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd()]))?;
+/// let sent = sendmsg(&here, &[IoSlice::new(b"a "), IoSlice::new(b"pipe")], &control, SendFlags::empty())?;
+/// assert_eq!(sent, 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[inline]
+pub fn sendmsg(
+    socket: impl AsFd,
+    data: &[IoSlice<'_>],
+    control: &ControlWriter<'_>,
+    flags: SendFlags,
+) -> Result<usize, Errno> {
+    let header = SendHeader::new(data, control)?;
+    // SAFETY: the header is prepared, and what it points to is borrowed until after the call.
+    unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
+}
+
+/// Sends data, and control messages beside it, to an address.
+///
+/// As [`sendmsg`], for a socket that is not connected.
+///
+/// # Errors
+///
+/// Those of [`sendmsg`]; `EISCONN` and others if the socket does not take an address.
+///
+/// ```
+/// use ancillary::{ControlWriter, sendmsg_addr};
+/// use rustix::io::IoSlice;
+/// use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketType, bind, socket};
+///
+/// let name = format!("/tmp/ancillary-doc-{}", std::process::id());
+/// let address = SocketAddrUnix::new(name.as_str())?;
+/// let (here, there) = (
+///     socket(AddressFamily::UNIX, SocketType::DGRAM, None)?,
+///     socket(AddressFamily::UNIX, SocketType::DGRAM, None)?,
+/// );
+/// bind(&there, &address)?;
+/// let sent = sendmsg_addr(&here, &address, &[IoSlice::new(b"data")], &ControlWriter::empty(), SendFlags::empty());
+/// std::fs::remove_file(&name)?;
+/// assert_eq!(sent, Ok(4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "sendmsg")]
+#[inline]
+pub fn sendmsg_addr(
+    socket: impl AsFd,
+    address: &impl SocketAddrArg,
+    data: &[IoSlice<'_>],
+    control: &ControlWriter<'_>,
+    flags: SendFlags,
+) -> Result<usize, Errno> {
+    let mut header = SendHeader::new(data, control)?;
+    let call = |pointer: *const _, len| {
+        header.set_address(pointer, len);
+        // SAFETY: the header is prepared, what it points to is borrowed until after the call, and the address is valid
+        // within this closure: `with_sockaddr` promises it.
+        unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
+    };
+    // SAFETY: the closure uses pointer and length only as `with_sockaddr` allows.
+    unsafe { address.with_sockaddr(call) }
+}
+
+/// Makes the call `sendmsg` on a header somebody has prepared.
+///
+/// # Errors
+///
+/// Those of [`sendmsg`].
+///
+/// # Safety
+///
+/// - `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can
+///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives.
+/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
+///
+/// ```
+/// use ancillary::{ControlWriter, socket};
+/// use rustix::io::IoSlice;
+/// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+///
+/// let (here, _there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+/// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
+/// let header = socket::SendHeader::new(&data, &control)?;
+/// // SAFETY: the header is prepared and lives until after the call; it has no control message.
+/// let sent = unsafe { socket::sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }?;
+/// assert_eq!(sent, 4);
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
+#[doc(alias = "sendmsg")]
+#[inline]
+pub unsafe fn sendmsg_raw(socket: impl AsFd, header: *const MessageHeader, flags: SendFlags) -> Result<usize, Errno> {
+    // SAFETY: the caller's promise is the backend's.
+    unsafe { backend::sendmsg(socket.as_fd(), header.cast(), flags.bits()) }
+}
+
+/// Makes the call `recvmsg` on a header somebody has prepared.
+///
+/// `flags` are given to the system as they are: without [`CLOEXEC_ON_RECEIVE`], descriptors that arrive are inherited
+/// across `exec`. Nothing owns what arrives until [`RecvHeader::into_received`] is called.
+///
+/// # Errors
+///
+/// Those of [`recvmsg`](crate::recvmsg). After an error nothing that the header points to was received, and its lengths
+/// are as before the call: parse nothing.
+///
+/// # Safety
+///
+/// `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can be
+/// written until the call returns. A [`RecvHeader`] is such, for as long as it lives and stays where it is.
+///
+/// Example: [`RecvHeader`].
+#[doc(alias = "recvmsg")]
+#[inline]
+pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: RecvFlags) -> Result<usize, Errno> {
+    // SAFETY: the caller's promise is the backend's.
+    unsafe { backend::recvmsg(socket.as_fd(), header.cast(), flags.bits()) }
+}
+
+/// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
+/// `MSG_CMSG_CLOEXEC`.
+///
+/// Empty where the system has no such flag (Apple's).
+///
+/// ```
+/// # #[cfg(target_os = "linux")]
+/// assert_eq!(ancillary::socket::CLOEXEC_ON_RECEIVE, rustix::net::RecvFlags::CMSG_CLOEXEC);
+/// ```
+#[doc(alias = "MSG_CMSG_CLOEXEC")]
+pub const CLOEXEC_ON_RECEIVE: RecvFlags = RecvFlags::from_bits_retain(backend::CLOEXEC_ON_RECEIVE);

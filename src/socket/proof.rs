@@ -1,0 +1,41 @@
+//! Proves, whenever the crate is compiled, that [`Layout::NATIVE`] is what the C library's definitions say.
+
+use crate::layout::Layout;
+use core::mem::offset_of;
+use static_assertions::{const_assert, const_assert_eq};
+
+const NATIVE: Layout = Layout::NATIVE;
+
+const_assert_eq!(NATIVE.header_size(), size_of::<libc::cmsghdr>());
+const_assert_eq!(NATIVE.parts().level_offset as usize, offset_of!(libc::cmsghdr, cmsg_level));
+const_assert_eq!(NATIVE.parts().type_offset as usize, offset_of!(libc::cmsghdr, cmsg_type));
+
+// musl declares four bytes of `cmsg_len` and four of padding, on the side where the kernel's eight-byte length has its
+// zeros.
+const LEN_FIELD_START: usize = offset_of!(libc::cmsghdr, cmsg_len);
+const LEN_FIELD_PADDING: usize =
+    if cfg!(all(target_env = "musl", target_endian = "big", target_pointer_width = "64")) { 4 } else { 0 };
+const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_FIELD_PADDING, LEN_FIELD_START);
+
+// libc 0.2 gives NetBSD on aarch64 an alignment of 4; NetBSD's own headers say 16 (sys/arch/arm/include/cdefs.h 1.19).
+#[cfg(not(all(target_os = "netbsd", target_arch = "aarch64")))]
+const_assert!(lengths_agree());
+
+/// `CMSG_LEN` and `CMSG_SPACE` agree for every short payload, and for as many descriptors as anybody takes.
+#[cfg(not(all(target_os = "netbsd", target_arch = "aarch64")))]
+const fn lengths_agree() -> bool {
+    let mut payload_len = 0;
+    while payload_len <= 1024 {
+        // SAFETY: these are arithmetic on their argument.
+        let (len, space) = unsafe { (libc::CMSG_LEN(payload_len), libc::CMSG_SPACE(payload_len)) };
+        let (Some(our_len), Some(our_space)) = (NATIVE.len(payload_len as usize), NATIVE.space(payload_len as usize))
+        else {
+            return false;
+        };
+        if our_len != len as usize || our_space != space as usize {
+            return false;
+        }
+        payload_len += 1;
+    }
+    true
+}
