@@ -1,0 +1,107 @@
+//! Everything that travels beside the bytes of a socket: control messages, exact to the byte, over memory the caller
+//! owns, with no allocation and no descriptor lost.
+//!
+//! A program that sends or receives with `sendmsg` and `recvmsg` can pass *ancillary data* beside the bytes: open
+//! descriptors and credentials over UNIX-domain sockets, and for every kind of socket whatever the system knows of a
+//! message. It lies in memory as a row of *control messages*, each a `struct cmsghdr` and a payload.
+//!
+//! # Sending and receiving
+//!
+//! ```
+//! use ancillary::message::ScmRights;
+//! use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
+//! use rustix::fd::AsFd;
+//! use rustix::io::{IoSlice, IoSliceMut};
+//! use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
+//! # let (socket, peer) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+//! # let (file, log) = rustix::pipe::pipe()?;
+//!
+//! // The room is a constant, the storage is on the stack, and the compiler knows that the descriptors outlive the buffer.
+//! let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+//! let mut control = space.writer();
+//! control.push(&ScmRights::new(&[file.as_fd(), log.as_fd()]))?;
+//! sendmsg(&socket, &[IoSlice::new(b"two files")], &control, SendFlags::empty())?;
+//!
+//! // Ignoring any part of this closes what was not taken.
+//! let mut data = [0; 64];
+//! let mut received = recvmsg(&peer, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
+//! for message in received.messages() {
+//!     match message? {
+//!         Message::ScmRights(descriptors) => assert_eq!(descriptors.count(), 2), // each an OwnedFd
+//!         Message::Other(message) => println!("{} {}", message.level(), message.message_type()),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Reading anybody's bytes
+//!
+//! ```
+//! use ancillary::{ControlMessages, Layout};
+//!
+//! # let bytes = [16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
+//! for message in ControlMessages::with_layout(Layout::LINUX_32, &bytes) {
+//!     let message = message?;
+//!     println!("level {}, type {}: {:?}", message.level(), message.message_type(), message.payload());
+//! }
+//! # Ok::<(), ancillary::ControlError>(())
+//! ```
+//!
+//! # The map of the house
+//!
+//! Each room may use those above it and none below.
+//!
+//! | room | what lives there | `unsafe` |
+//! |---|---|---|
+//! | [`layout`] | the numbers of an ABI, and the arithmetic over them: [`Layout`] | none |
+//! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlSpace`] | one corner: memory that may not have been written |
+//! | [`message`] | what the bytes mean: the traits, and the types of messages | none |
+//! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
+//! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors |
+//!
+//! # Promises
+//!
+//! - No allocation, and no need of an allocator. `#![no_std]`.
+//! - Any bytes at any address can be read: reading ends, does not panic, and never yields what is not there.
+//! - A push that fails leaves the buffer as it was. Every byte given to the system is initialised.
+//! - A descriptor that arrives has exactly one owner, from the instant the call returns.
+//! - Truncation is a fact of the result: [`Received::truncated`], [`Received::complete`].
+//! - Whatever is built here can be handed to a call of yours, and what a call of yours has filled can be handed to
+//!   this: [`socket::SendHeader`], [`socket::RecvHeader`].
+//!
+//! # Features
+//!
+//! `std` (default) is for interoperation only: the descriptor and I/O slice types are then the standard library's.
+//! Without it they are rustix's own of the same names.
+//!
+//! # Systems
+//!
+//! [`layout`] and [`control`] work for every target, and so do the traits of [`message`]. The rest is there on UNIX
+//! systems. The tests run on Linux; other systems are compiled and not run, and what the documentation says of their
+//! kernels is read from their sources.
+#![no_std]
+#![warn(missing_debug_implementations)]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod control;
+pub mod layout;
+pub mod message;
+mod platform;
+#[cfg(sockets)]
+pub mod received;
+#[cfg(sockets)]
+pub mod socket;
+
+pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
+pub use layout::Layout;
+#[cfg(sockets)]
+pub use received::{Message, Received, Truncated, recvmsg, recvmsg_inheritable};
+#[cfg(sockets)]
+pub use socket::{sendmsg, sendmsg_addr};
+
+/// The systems' flags, addresses, errors, descriptors and I/O slices are rustix's.
+#[cfg(sockets)]
+pub use rustix;

@@ -1,0 +1,273 @@
+//! Who owns what arrived.
+//!
+//! [`recvmsg`] returns a [`Received`], and that owns every descriptor the call has put into this process, from the
+//! instant the system returns: those of `SCM_RIGHTS` and of `SCM_PIDFD`, whether anybody looks at them or not. There is
+//! no list of them anywhere: the control buffer itself is the state. A descriptor that is taken is overwritten with a
+//! mark, and what is not marked when the `Received` drops is closed. So nothing leaks through an early return, a loop
+//! that stops half-way, a truncated or unknown neighbour, or a panic.
+//!
+//! # Rules
+//!
+//! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
+//!   can, by `fcntl` before [`recvmsg`] returns on Apple's systems, where another thread that forks at that moment
+//!   still inherits it. [`recvmsg_inheritable`] opts out.
+//! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
+//!   never a descriptor.
+//! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
+//!   peeked twice and then received has arrived three times. On Apple's systems (zeros) and FreeBSD (kernel pointers)
+//!   what a peek shows is not a descriptor: nothing is owned, and the message is [`Message::Other`].
+//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over;
+//!   [`control_len!`](crate::control_len) is the length that admits no more than was asked for.
+//! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
+//!   also shows as truncation, without an error. Apple's kernel installs all descriptors and then copies out what fits:
+//!   those that do not fit stay open under numbers nobody knows, so give it room for
+//!   [`SCM_MAX_FD`](crate::message::SCM_MAX_FD).
+//! - *After an error* nothing has been received and nothing is owned.
+
+mod descriptors;
+mod messages;
+mod receive;
+
+pub use crate::message::NoDescriptor;
+pub use descriptors::{Descriptors, TakeDescriptors};
+pub use messages::{Message, Messages};
+pub use receive::{recvmsg, recvmsg_inheritable};
+
+use crate::control::{ControlError, uninit};
+use crate::socket::RecvHeader;
+use core::error::Error;
+use core::fmt;
+use core::mem::MaybeUninit;
+use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
+
+/// What a call has received: owner of every descriptor in it.
+///
+/// The data is in the caller's slices. Dropping this closes every descriptor that was not taken.
+///
+/// ```
+/// use ancillary::message::ScmRights;
+/// use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
+/// use rustix::fd::AsFd;
+/// use rustix::io::{IoSlice, IoSliceMut};
+/// use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+/// let (reader, writer) = rustix::pipe::pipe()?;
+///
+/// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+/// let mut control = space.writer();
+/// control.push(&ScmRights::new(&[writer.as_fd()]))?;
+/// sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
+///
+/// let mut data = [0; 16];
+/// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
+/// for message in received.messages() {
+///     match message? {
+///         Message::ScmRights(descriptors) => {
+///             for descriptor in descriptors {
+///                 rustix::io::write(descriptor?, b"through it")?;
+///             }
+///         }
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// assert_eq!(rustix::io::read(&reader, &mut data)?, 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping it closes every descriptor that arrived"]
+pub struct Received<'c> {
+    bytes: usize,
+    flags: ReturnFlags,
+    address: Option<SocketAddrAny>,
+    /// What the system has filled: walkable, every header and payload initialised, padding perhaps not.
+    control: &'c mut [MaybeUninit<u8>],
+    /// Whether the numbers in `SCM_RIGHTS` are descriptors of this process.
+    owns_descriptors: bool,
+}
+
+bitflags::bitflags! {
+    /// What did not fit.
+    ///
+    /// ```
+    /// use ancillary::Truncated;
+    ///
+    /// assert_eq!((Truncated::DATA | Truncated::CONTROL).to_string(), "the data and the control messages were truncated");
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Truncated: u8 {
+        /// A datagram was longer than the slices: its end is lost.
+        #[doc(alias = "MSG_TRUNC")]
+        const DATA = 1;
+        /// Control messages were lost or cut: the room was too small, or the table of descriptors was full.
+        #[doc(alias = "MSG_CTRUNC")]
+        const CONTROL = 2;
+    }
+}
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.contains(Self::DATA), self.contains(Self::CONTROL)) {
+            (true, true) => "the data and the control messages were truncated",
+            (true, false) => "the data was truncated",
+            (false, true) => "the control messages were truncated",
+            (false, false) => "nothing was truncated",
+        })
+    }
+}
+
+impl Error for Truncated {}
+
+impl<'c> Received<'c> {
+    /// How many bytes of data the call returned.
+    ///
+    /// At most as many as the slices have, unless the call was asked for the true length of a datagram
+    /// (`RecvFlags::TRUNC`). 0 is the end of a stream, unless the slices have no room; of a datagram it is the length.
+    ///
+    /// Example: [`recvmsg`].
+    #[inline]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The flags the system returned (`msg_flags`), without `MSG_CMSG_CLOEXEC`, which Linux echoes.
+    ///
+    /// Example: [`recvmsg`].
+    #[inline]
+    pub const fn flags(&self) -> ReturnFlags {
+        self.flags
+    }
+
+    /// Where the data came from: `None` for a sender without a name, and on a stream.
+    ///
+    /// Example: [`recvmsg`].
+    #[inline]
+    pub const fn address(&self) -> Option<&SocketAddrAny> {
+        self.address.as_ref()
+    }
+
+    /// What did not fit.
+    ///
+    /// Example: [`recvmsg`].
+    #[inline]
+    pub fn truncated(&self) -> Truncated {
+        let mut truncated = Truncated::empty();
+        truncated.set(Truncated::DATA, self.data_truncated());
+        truncated.set(Truncated::CONTROL, self.control_truncated());
+        truncated
+    }
+
+    /// Whether a datagram was longer than the slices (`MSG_TRUNC`).
+    ///
+    /// Example: [`recvmsg`].
+    #[inline]
+    pub fn data_truncated(&self) -> bool {
+        self.flags.contains(ReturnFlags::TRUNC)
+    }
+
+    /// Whether control messages were lost or cut (`MSG_CTRUNC`). Those that arrived are still here.
+    ///
+    /// Example: [`recvmsg`].
+    #[inline]
+    pub fn control_truncated(&self) -> bool {
+        self.flags.contains(ReturnFlags::CTRUNC)
+    }
+
+    /// This, if all of it arrived.
+    ///
+    /// # Errors
+    ///
+    /// What did not fit. The descriptors that did arrive are closed.
+    ///
+    /// ```
+    /// use ancillary::control::ControlRoom;
+    /// use ancillary::{Truncated, recvmsg};
+    /// use rustix::io::IoSliceMut;
+    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+    ///
+    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    /// rustix::io::write(&there, b"five!")?;
+    /// let mut data = [0; 4];
+    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlRoom::none(), RecvFlags::empty())?;
+    /// assert_eq!(received.complete().err(), Some(Truncated::DATA));
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    pub fn complete(self) -> Result<Self, Truncated> {
+        let truncated = self.truncated();
+        if truncated.is_empty() { Ok(self) } else { Err(truncated) }
+    }
+
+    /// The control messages, each with its part of the buffer: descriptors can be taken from one while the others are
+    /// still to come.
+    ///
+    /// What was taken is gone from a later walk. Example: [the type's](Self).
+    #[inline]
+    pub fn messages(&mut self) -> Messages<'_> {
+        Messages::new(self.control, self.owns_descriptors)
+    }
+
+    /// Takes every descriptor, from whatever message, in the order of arrival.
+    ///
+    /// A message that was cut gives what is there. What the iterator has not yielded when it is dropped is still owned
+    /// by this.
+    ///
+    /// Example: [`TakeDescriptors`].
+    #[inline]
+    pub fn take_descriptors(&mut self) -> TakeDescriptors<'_> {
+        TakeDescriptors::new(self.messages())
+    }
+
+    /// Sets close-on-exec where the system could not do it while receiving.
+    #[cfg(not(cloexec_on_receive))]
+    fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
+        let mut messages = self.messages();
+        while let Some(descriptors) = messages.next_descriptors() {
+            for descriptor in descriptors.iter().flatten() {
+                rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Received<'_> {
+    /// Closes every descriptor that was not taken.
+    #[inline]
+    fn drop(&mut self) {
+        if !self.control.is_empty() {
+            self.take_descriptors().for_each(drop);
+        }
+    }
+}
+
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received")
+            .field("bytes", &self.bytes)
+            .field("flags", &self.flags)
+            .field("control", &self.control.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'c> RecvHeader<'_, 'c> {
+    /// The owner of what a call on this header has received. `bytes` is what the call returned, `flags` what it was
+    /// given.
+    ///
+    /// # Safety
+    ///
+    /// - A call on this header, as [`as_mut_ptr`](Self::as_mut_ptr) last prepared it, with these flags, has succeeded,
+    ///   and the system has finished with it.
+    /// - What it received is owned by nobody else: this is called once for each call.
+    ///
+    /// Example: [the type's](Self).
+    #[inline]
+    pub unsafe fn into_received(self, bytes: usize, flags: RecvFlags) -> Received<'c> {
+        let returned = ReturnFlags::from_bits_retain(self.flags() & !crate::socket::CLOEXEC_ON_RECEIVE.bits());
+        // SAFETY: the caller promises that a call has succeeded.
+        let address = unsafe { self.address() };
+        // SAFETY: as above.
+        let control = unsafe { self.into_control() };
+        let owns_descriptors = !(cfg!(peek_shows_no_descriptors) && flags.contains(RecvFlags::PEEK));
+        Received { bytes, flags: returned, address, control, owns_descriptors }
+    }
+}
