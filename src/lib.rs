@@ -82,6 +82,8 @@
 //! kernels is read from their sources.
 #![no_std]
 #![warn(missing_debug_implementations)]
+// Nothing here may panic on input.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[cfg(feature = "std")]
 extern crate std;

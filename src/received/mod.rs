@@ -33,7 +33,7 @@ pub use descriptors::{Descriptors, TakeDescriptors};
 pub use messages::{Message, Messages};
 pub use receive::{recvmsg, recvmsg_inheritable};
 
-use crate::control::{ControlError, uninit};
+use crate::control::{ControlError, ControlRoom, uninit};
 use crate::socket::RecvHeader;
 use core::error::Error;
 use core::fmt;
@@ -118,6 +118,38 @@ impl fmt::Display for Truncated {
 impl Error for Truncated {}
 
 impl<'c> Received<'c> {
+    /// The owner of what a call that this crate knows nothing of has received.
+    ///
+    /// `bytes` is what the call returned, `flags` the `msg_flags` it left, and `control` the part of the control buffer that it
+    /// has filled (`msg_controllen`), at any address. For calls on a header of this crate, use
+    /// [`RecvHeader::into_received`].
+    ///
+    /// # Safety
+    ///
+    /// - `control` holds control messages that the system has written to it in a call of this process that has succeeded;
+    ///   every header and payload in it is initialised.
+    /// - The descriptors in them are owned by nobody else. After a call with `MSG_PEEK` on a system where it shows no
+    ///   descriptors (see the [rules](self#rules)) there are none: `control` must be empty.
+    ///
+    /// ```
+    /// use ancillary::Received;
+    /// use rustix::net::ReturnFlags;
+    ///
+    /// let mut filled = [0u8; 0]; // by a call that received no control message
+    /// // SAFETY: there is nothing in it.
+    /// let received = unsafe { Received::from_raw_parts(5, ReturnFlags::TRUNC, None, &mut filled) };
+    /// assert_eq!((received.bytes(), received.data_truncated()), (5, true));
+    /// ```
+    pub unsafe fn from_raw_parts(
+        bytes: usize,
+        flags: ReturnFlags,
+        address: Option<SocketAddrAny>,
+        control: impl Into<ControlRoom<'c>>,
+    ) -> Received<'c> {
+        let flags = flags.difference(ReturnFlags::from_bits_retain(crate::socket::CLOEXEC_ON_RECEIVE.bits()));
+        Received { bytes, flags, address, control: control.into().into_uninit(), owns_descriptors: true }
+    }
+
     /// How many bytes of data the call returned.
     ///
     /// At most as many as the slices have, unless the call was asked for the true length of a datagram
@@ -262,12 +294,14 @@ impl<'c> RecvHeader<'_, 'c> {
     /// Example: [the type's](Self).
     #[inline]
     pub unsafe fn into_received(self, bytes: usize, flags: RecvFlags) -> Received<'c> {
-        let returned = ReturnFlags::from_bits_retain(self.flags() & !crate::socket::CLOEXEC_ON_RECEIVE.bits());
+        let returned = ReturnFlags::from_bits_retain(self.flags());
         // SAFETY: the caller promises that a call has succeeded.
         let address = unsafe { self.address() };
         // SAFETY: as above.
         let control = unsafe { self.into_control() };
-        let owns_descriptors = !(cfg!(peek_shows_no_descriptors) && flags.contains(RecvFlags::PEEK));
-        Received { bytes, flags: returned, address, control, owns_descriptors }
+        // SAFETY: the system has filled `control` in that call, and the caller promises that nobody else owns what is in it.
+        let mut received = unsafe { Received::from_raw_parts(bytes, returned, address, control) };
+        received.owns_descriptors = !(cfg!(peek_shows_no_descriptors) && flags.contains(RecvFlags::PEEK));
+        received
     }
 }

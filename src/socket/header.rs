@@ -53,7 +53,34 @@ impl<'a> SendHeader<'a> {
     /// Example: [the type's](Self).
     #[inline]
     pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Result<Self, Errno> {
-        let control = control.as_bytes();
+        Self::with_bytes(data, control.as_bytes())
+    }
+
+    /// A header whose control messages are any bytes: those of a writer with an explicit layout, or somebody else's.
+    ///
+    /// Descriptors in them are numbers that nothing borrows. That they may be used is a promise of whoever makes the
+    /// call: [`sendmsg_raw`](super::sendmsg_raw).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new).
+    ///
+    /// ```
+    /// use ancillary::socket::{SendHeader, sendmsg_raw};
+    /// use rustix::io::{Errno, IoSlice};
+    /// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+    ///
+    /// let (here, _there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    /// let data = [IoSlice::new(b"data")];
+    /// let header = SendHeader::with_bytes(&data, &[0; 16])?;
+    /// // SAFETY: the header is prepared and lives until after the call; its bytes hold no descriptor.
+    /// let sent = unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) };
+    /// # #[cfg(target_os = "linux")]
+    /// assert_eq!(sent, Err(Errno::INVAL)); // a length of 0 is no message
+    /// # Ok::<(), Errno>(())
+    /// ```
+    #[inline]
+    pub fn with_bytes(data: &'a [IoSlice<'a>], control: &'a [u8]) -> Result<Self, Errno> {
         let raw = backend::message_header(
             (ptr::null_mut(), 0),
             (data.as_ptr().cast_mut().cast(), data.len()),
