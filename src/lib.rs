@@ -81,7 +81,7 @@
 //! systems. The tests run on Linux; other systems are compiled and not run, and what the documentation says of their
 //! kernels is read from their sources.
 #![no_std]
-#![warn(missing_debug_implementations)]
+#![warn(missing_debug_implementations, unreachable_pub)]
 // Nothing here may panic on input.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -103,6 +103,16 @@ pub use layout::Layout;
 pub use received::{Message, Received, Truncated, recvmsg, recvmsg_inheritable};
 #[cfg(sockets)]
 pub use socket::{sendmsg, sendmsg_addr};
+
+/// What must not compile, each case beside one that does.
+#[cfg(all(doctest, sockets))]
+#[doc = include_str!("../tests/lifetimes.md")]
+mod lifetimes {}
+
+/// The snippets a newcomer meets first.
+#[cfg(all(doctest, sockets))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 /// The systems' flags, addresses, errors, descriptors and I/O slices are rustix's.
 #[cfg(sockets)]

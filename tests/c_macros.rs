@@ -64,8 +64,8 @@ fn the_first_header_is_the_systems() {
     }
 }
 
-/// All lengths of one header and all cuts of the buffer after it, where the macro is defined: a length that covers the header and
-/// fits in the buffer.
+/// All lengths of one header and all cuts of the buffer after it, where the macro is defined: a length that covers the
+/// header and fits in the buffer.
 #[test]
 fn the_next_header_is_the_systems() {
     let mut defined = 0;

@@ -1,0 +1,330 @@
+//! Who owns what arrived (conformance list P): whatever the caller does, every descriptor is closed once.
+
+use crate::support::*;
+use crate::tests;
+use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
+use ancillary::{ControlError, ControlSpace, Message, Received, control_space};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use rustix::io::{Errno, IoSliceMut};
+use rustix::net::{RecvFlags, SocketType};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+tests![
+    nobody_looks,
+    messages_are_walked_and_nothing_is_taken,
+    some_are_taken_and_the_rest_is_closed,
+    taken_ones_outlive_what_they_came_from,
+    what_was_taken_is_gone_from_the_next_walk,
+    a_panic_in_the_caller,
+    an_early_return,
+    the_loop_is_left_half_way,
+    closing_twice_would_be_seen,
+    negative_slots_are_values,
+    a_taken_slot_is_no_error,
+    a_message_that_claims_too_much_is_owned,
+    a_message_after_nonsense_cannot_be_found,
+    unknown_neighbours,
+    a_buffer_is_used_again,
+    a_header_is_used_again,
+    at_every_misalignment,
+    a_reply_that_is_dropped_unblocks_the_peer,
+    a_thousand_random_receives,
+];
+
+fn received_with<'c>(count: usize, room: &'c mut [u8]) -> Received<'c> {
+    let (here, there) = pair(SocketType::DGRAM);
+    send(&here, b"x", &borrowed(&files(count))).unwrap();
+    receive(&there, &mut [0], room)
+}
+
+fn nobody_looks() {
+    for count in [1, 2, 253] {
+        let mut room = [0xff; 2048];
+        drop(received_with(count, &mut room));
+    }
+}
+
+fn messages_are_walked_and_nothing_is_taken() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(3, &mut room);
+    let before = open_descriptors();
+    for message in received.messages() {
+        let Message::ScmRights(descriptors) = message.unwrap() else { panic!() };
+        assert_eq!(descriptors.len(), 3);
+        descriptors.iter().for_each(|descriptor| assert!(rustix::fs::fstat(descriptor.unwrap()).is_ok()));
+    }
+    assert_eq!(open_descriptors(), before, "walking closes nothing");
+}
+
+fn some_are_taken_and_the_rest_is_closed() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(4, &mut room);
+    let before = open_descriptors().len();
+    let taken: Vec<_> = received.take_descriptors().take(2).collect();
+    drop(received);
+    assert_eq!(open_descriptors().len(), before - 2);
+    assert!(taken.iter().all(|descriptor| rustix::fs::fstat(descriptor.as_ref().unwrap()).is_ok()));
+}
+
+fn taken_ones_outlive_what_they_came_from() {
+    let (here, there) = pair(SocketType::STREAM);
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    send(&here, b"x", &[writer.as_fd()]).unwrap();
+    drop(writer);
+    let pipe = {
+        let mut room = [0; 64];
+        take_all(&mut receive(&there, &mut [0], &mut room)).pop().unwrap()
+    };
+    drop((here, there));
+    rustix::io::write(&pipe, b"x").unwrap();
+    assert_eq!(rustix::io::read(&reader, &mut [0; 4]), Ok(1));
+}
+
+fn what_was_taken_is_gone_from_the_next_walk() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(3, &mut room);
+    for left in [3, 2, 1, 0] {
+        let Some(Ok(Message::ScmRights(mut descriptors))) = received.messages().next() else { panic!() };
+        assert_eq!((descriptors.len(), descriptors.iter().count(), descriptors.is_empty()), (left, left, left == 0));
+        drop(descriptors.next());
+    }
+}
+
+fn a_panic_in_the_caller() {
+    let mut room = [0xff; 64];
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut received = received_with(3, &mut room);
+        let _first = received.take_descriptors().next();
+        panic!("in the caller");
+    }));
+    std::panic::set_hook(hook);
+    assert!(result.is_err());
+}
+
+fn an_early_return() {
+    fn refuses() -> Result<(), Errno> {
+        let mut room = [0xff; 64];
+        let mut received = received_with(3, &mut room);
+        for descriptor in received.take_descriptors() {
+            rustix::io::write(descriptor.unwrap(), b"x")?; // the reading end of a pipe
+        }
+        Ok(())
+    }
+    assert_eq!(refuses(), Err(Errno::BADF));
+}
+
+fn the_loop_is_left_half_way() {
+    let (here, there) = pair(SocketType::DGRAM);
+    rustix::net::sockopt::set_socket_passcred(&there, true).unwrap();
+    send(&here, b"x", &borrowed(&files(3))).unwrap();
+    let mut room = [0xff; 128];
+    let mut received = receive(&there, &mut [0], &mut room);
+    assert!(received.messages().any(|message| matches!(message, Ok(Message::ScmCredentials(_)))));
+}
+
+/// If a number were closed twice, the second time would hit a file that has come to have it.
+fn closing_twice_would_be_seen() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(3, &mut room);
+    let numbers: Vec<RawFd> = received.take_descriptors().map(|taken| taken.unwrap().as_raw_fd()).collect(); // closed at once
+    let reused: Vec<OwnedFd> = files(8);
+    assert!(reused.iter().any(|file| numbers.contains(&file.as_raw_fd())));
+    drop(received);
+    assert!(reused.iter().all(|file| rustix::io::fcntl_getfd(file).is_ok()));
+}
+
+fn negative_slots_are_values() {
+    let file = files(1);
+    let number = ownerless_duplicates(&file)[0];
+    let slots = [-1, number, -libc::EACCES, i32::MIN + 1];
+    let mut control = message_bytes(RIGHTS, &slots.map(i32::to_ne_bytes).concat());
+    let mut received = received_of(&mut control);
+    let mut taken = received.take_descriptors();
+    assert_eq!(taken.next().unwrap().unwrap_err().errno(), Some(Errno::PERM));
+    assert_eq!(taken.next().unwrap().unwrap().as_raw_fd(), number);
+    assert_eq!(taken.next().unwrap().unwrap_err().errno(), Some(Errno::ACCESS));
+    assert_eq!(taken.next().unwrap().unwrap_err(), NoDescriptor { slot: i32::MIN + 1 });
+    assert!(taken.next().is_none());
+}
+
+/// −1 is `-EPERM`; what was taken must not come back as that.
+fn a_taken_slot_is_no_error() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(1, &mut room);
+    drop(received.take_descriptors().next().unwrap().unwrap());
+    assert!(received.take_descriptors().next().is_none());
+    let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
+    assert_eq!(descriptors.iter().count(), 0);
+}
+
+/// The shape Apple's kernel returns: five descriptors of sixteen, and the length of sixteen.
+fn a_message_that_claims_too_much_is_owned() {
+    let sent = files(5);
+    let claimed = NATIVE.len(16 * 4).unwrap();
+    let build = || {
+        let numbers: Vec<u8> = ownerless_duplicates(&sent).into_iter().flat_map(i32::to_ne_bytes).collect();
+        let mut bytes = message_claiming(claimed as u64, RIGHTS, &numbers);
+        bytes.truncate(NATIVE.len(5 * 4).unwrap());
+        bytes
+    };
+    drop(received_of(&mut build()));
+
+    let mut control = build();
+    let mut received = received_of(&mut control);
+    let mut messages = received.messages();
+    let expected =
+        ControlError::LengthBeyondBuffer { offset: 0, claimed: claimed as u64, remaining: NATIVE.len(5 * 4).unwrap() };
+    assert_eq!(messages.next().unwrap().unwrap_err(), expected);
+    assert!(messages.next().is_none());
+    let Some(Message::ScmRights(descriptors)) = messages.clamped() else { panic!() };
+    assert!(descriptors.zip(&sent).all(|(arrived, sent)| same_file(arrived.unwrap(), sent)));
+    assert!(messages.clamped().is_none());
+
+    let mut control = build();
+    assert_eq!(take_all(&mut received_of(&mut control)).len(), 5);
+}
+
+fn a_message_after_nonsense_cannot_be_found() {
+    let file = files(1);
+    let number = ownerless_duplicates(&file)[0];
+    let mut control = message_bytes(RIGHTS, &number.to_ne_bytes());
+    control.extend(message_claiming(3, RIGHTS, &number.to_ne_bytes()));
+    let mut received = received_of(&mut control);
+    let mut messages = received.messages();
+    assert!(messages.next().unwrap().is_ok());
+    assert!(matches!(messages.next(), Some(Err(ControlError::LengthBelowHeader { claimed: 3, .. }))));
+    assert!(messages.next().is_none() && messages.clamped().is_none());
+}
+
+fn unknown_neighbours() {
+    let sent = files(2);
+    let numbers = ownerless_duplicates(&sent);
+    let mut control = message_bytes((41, 1), &[0; 5]);
+    control.extend(message_bytes(RIGHTS, &numbers[0].to_ne_bytes()));
+    control.extend(message_bytes((libc::SOL_SOCKET, 9999), &[]));
+    control.extend(message_bytes((libc::SOL_SOCKET, 4), &numbers[1].to_ne_bytes()));
+    control.extend([0; 5]);
+    let mut received = received_of(&mut control);
+    let kinds: Vec<(i32, i32)> = received
+        .messages()
+        .map(|message| match message.unwrap() {
+            Message::ScmRights(_) => RIGHTS,
+            Message::ScmPidfd(_) => (libc::SOL_SOCKET, 4),
+            Message::Other(message) => (message.level(), message.message_type()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(kinds, [(41, 1), RIGHTS, (libc::SOL_SOCKET, 9999), (libc::SOL_SOCKET, 4)]);
+    assert!(!format!("{received:?}").is_empty());
+}
+
+fn a_buffer_is_used_again() {
+    let (here, there) = pair(SocketType::SEQPACKET);
+    let mut space = ControlSpace::<{ control_space!(ScmCredentials, ScmRights[3]) }>::new();
+    for count in [3, 1, 0, 2] {
+        let sent = files(count);
+        send(&here, b"x", &borrowed(&sent)).unwrap();
+        let mut data = [0; 4];
+        let mut slices = [IoSliceMut::new(&mut data)];
+        let mut received = ancillary::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
+        assert_eq!(received.take_descriptors().take(1).count(), count.min(1));
+    }
+}
+
+/// Lengths that a call has lowered are full again for the next one, after an error too.
+fn a_header_is_used_again() {
+    let (here, there) = pair(SocketType::SEQPACKET);
+    rustix::io::ioctl_fionbio(&there, true).unwrap();
+    let mut data = [0; 4];
+    for round in 0..3 {
+        let mut room = [0xff; 64];
+        let mut slices = [IoSliceMut::new(&mut data)];
+        let mut header = RecvHeader::new(&mut slices, &mut room);
+        let flags = CLOEXEC_ON_RECEIVE;
+        // SAFETY: the header is prepared, lives until after the call and stays where it is.
+        let empty = unsafe { recvmsg_raw(&there, header.as_mut_ptr().unwrap(), flags) };
+        assert_eq!(empty, Err(Errno::AGAIN));
+
+        send_plain(&here, b"plain").unwrap();
+        // SAFETY: as above.
+        let plain = unsafe { recvmsg_raw(&there, header.as_mut_ptr().unwrap(), flags) };
+        assert_eq!(plain, Ok(4));
+
+        send(&here, b"x", &borrowed(&files(round + 1))).unwrap();
+        // SAFETY: as above.
+        let bytes = unsafe { recvmsg_raw(&there, header.as_mut_ptr().unwrap(), flags) }.unwrap();
+        // SAFETY: the call has succeeded with these flags, and the one before it has brought no descriptor.
+        let mut received = unsafe { header.into_received(bytes, flags) }.complete().unwrap();
+        assert_eq!((received.bytes(), take_all(&mut received).len()), (1, round + 1));
+    }
+}
+
+fn at_every_misalignment() {
+    for misalignment in 0..16 {
+        let (here, there) = pair(SocketType::DGRAM);
+        rustix::net::sockopt::set_socket_passcred(&there, true).unwrap();
+        let mut memory = [0xff; 128];
+        let mut control = ancillary::ControlWriter::new(&mut memory[misalignment..misalignment + 32]);
+        let sent = files(3);
+        let descriptors = borrowed(&sent);
+        control.push(&ScmRights::new(&descriptors)).unwrap();
+        ancillary::sendmsg(&here, &[], &control, rustix::net::SendFlags::empty()).unwrap();
+        let mut received = receive(&there, &mut [], &mut memory[misalignment..misalignment + 64]).complete().unwrap();
+        let first = received.messages().next();
+        assert!(matches!(first, Some(Ok(Message::ScmCredentials(who))) if who == ScmCredentials::of_this_process()));
+        assert_eq!(take_all(&mut received).len(), 3);
+    }
+}
+
+fn a_reply_that_is_dropped_unblocks_the_peer() {
+    let (here, there) = pair(SocketType::STREAM);
+    let (reply, waiting) = pair(SocketType::STREAM);
+    send(&here, b"x", &[reply.as_fd()]).unwrap();
+    drop(reply);
+    let mut room = [0; 64];
+    drop(receive(&there, &mut [0], &mut room));
+    assert_eq!(rustix::io::read(&waiting, &mut [0; 4]), Ok(0));
+}
+
+/// The same sequence every time it runs.
+fn a_thousand_random_receives() {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below) as usize
+    };
+    let start = open_descriptors();
+    for _ in 0..1000 {
+        let (here, there) = pair(TYPES[random(3)]);
+        rustix::net::sockopt::set_socket_passcred(&there, random(2) == 0).unwrap();
+        let _ = set_option(&there, SO_PASSPIDFD, random(2) as i32);
+        send(&here, b"data", &borrowed(&files(random(6)))).unwrap();
+        let mut room = vec![0xff; random(160)];
+        let mut data = vec![0; random(8)];
+        let peek = RecvFlags::from_bits_retain(libc::MSG_PEEK as u32 * random(2) as u32);
+        for flags in [peek, RecvFlags::empty()] {
+            let Ok(mut received) = receive_flags(&there, &mut data, &mut room, flags | RecvFlags::DONTWAIT) else {
+                continue;
+            };
+            let mut kept = Vec::new();
+            for message in received.messages().take(random(4)) {
+                if let Message::ScmRights(descriptors) | Message::ScmPidfd(descriptors) = message.unwrap() {
+                    kept.extend(descriptors.take(random(4)));
+                }
+            }
+            if random(2) == 0 {
+                kept.extend(received.take_descriptors().take(random(3)));
+            }
+            if random(2) == 0 {
+                drop(received);
+                drop(kept);
+            }
+        }
+    }
+    assert_eq!(open_descriptors(), start);
+}

@@ -1,0 +1,170 @@
+//! The process of the sender as a descriptor, receivers that refuse, labels (conformance list H).
+
+use crate::support::*;
+use crate::tests;
+use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
+use ancillary::{Message, Truncated, control_space};
+use rustix::fd::{AsRawFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::SocketType;
+use rustix::net::sockopt::set_socket_passcred;
+
+tests![
+    a_pidfd_comes_without_credentials_and_is_close_on_exec if pidfd,
+    the_order_is_credentials_rights_pidfd if pidfd,
+    the_pidfd_of_a_sender_that_was_reaped if pidfd_of_the_reaped,
+    without_a_free_number_the_slot_holds_an_error if pidfd,
+    rights_can_take_the_room_of_the_pidfd if pidfd,
+    a_receiver_can_refuse_descriptors if refusal,
+    without_a_security_module_there_is_no_label if no_label,
+    a_label_is_a_message if label,
+    a_descriptor_kept_back_leaves_its_error if kept_back,
+];
+
+fn pidfd() -> Result<(), String> {
+    has_option(SO_PASSPIDFD, "SO_PASSPIDFD (Linux 6.5)")
+}
+
+fn pidfd_of_the_reaped() -> Result<(), String> {
+    pidfd()?;
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|error| error.to_string())?;
+    let mut numbers =
+        release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap_or(0u32));
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) >= (6, 17) => Ok(()),
+        _ => Err(format!("a pidfd of a reaped process needs Linux 6.17, this is {}", release.trim())),
+    }
+}
+
+fn refusal() -> Result<(), String> {
+    has_option(SO_PASSRIGHTS, "SO_PASSRIGHTS (Linux 6.16)")
+}
+
+/// Whether a message of this process arrives with a label.
+fn has_label() -> bool {
+    let (here, there) = pair(SocketType::DGRAM);
+    if set_option(&there, libc::SO_PASSSEC, 1).is_err() {
+        return false;
+    }
+    send_plain(&here, b"x").unwrap();
+    let mut room = [0; 4096];
+    receive(&there, &mut [0], &mut room).messages().next().is_some()
+}
+
+fn label() -> Result<(), String> {
+    if has_label() { Ok(()) } else { Err("no security module here gives a label".into()) }
+}
+
+fn no_label() -> Result<(), String> {
+    if has_label() { Err("a security module here gives a label".into()) } else { Ok(()) }
+}
+
+fn kept_back() -> Result<(), String> {
+    has_option(SO_RIGHTS_NOTRUNC, "SO_RIGHTS_NOTRUNC (Linux 7.3)")?;
+    Err("no security module here keeps a descriptor back".into())
+}
+
+fn receiver_of_pidfds(kind: SocketType) -> (OwnedFd, OwnedFd) {
+    let (here, there) = pair(kind);
+    set_option(&there, SO_PASSPIDFD, 1).unwrap();
+    (here, there)
+}
+
+fn a_pidfd_comes_without_credentials_and_is_close_on_exec() {
+    for kind in TYPES {
+        let (here, there) = receiver_of_pidfds(kind);
+        send_plain(&here, b"x").unwrap();
+        let mut room = [0xff; 64];
+        let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+        let mut messages = received.messages();
+        let Some(Ok(Message::ScmPidfd(mut pidfd))) = messages.next() else { panic!() };
+        assert!(is_close_on_exec(pidfd.next().unwrap().unwrap()));
+        assert!(pidfd.next().is_none() && messages.next().is_none());
+    }
+}
+
+fn the_order_is_credentials_rights_pidfd() {
+    let (here, there) = receiver_of_pidfds(SocketType::STREAM);
+    set_socket_passcred(&there, true).unwrap();
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let mut room = [0xff; control_space!(ScmCredentials, ScmRights[1], ancillary::message::ScmPidfd)];
+    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    let mut messages = received.messages().map(Result::unwrap);
+    assert!(matches!(messages.next(), Some(Message::ScmCredentials(_))));
+    assert!(matches!(messages.next(), Some(Message::ScmRights(_))));
+    assert!(matches!(messages.next(), Some(Message::ScmPidfd(_))));
+    assert!(messages.next().is_none());
+}
+
+fn the_pidfd_of_a_sender_that_was_reaped() {
+    let (here, there) = receiver_of_pidfds(SocketType::DGRAM);
+    set_socket_passcred(&there, true).unwrap();
+    assert!(sending_child(here, 0).wait().unwrap().success());
+    let mut room = [0xff; 128];
+    let mut received = receive(&there, &mut [0; 64], &mut room);
+    let pidfd = take_all(&mut received).pop().unwrap();
+    let facts = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap();
+    assert!(facts.contains("Pid:\t-1"), "{facts}");
+}
+
+fn without_a_free_number_the_slot_holds_an_error() {
+    let (here, there) = receiver_of_pidfds(SocketType::STREAM);
+    send_plain(&here, b"x").unwrap();
+    let open = open_descriptors();
+    let limit = DescriptorLimit::numbers_below((0..).find(|number| !open.contains(number)).unwrap() as u64);
+    let mut room = [0xff; 64];
+    let mut received = receive(&there, &mut [0], &mut room);
+    drop(limit);
+    assert_eq!(received.truncated(), Truncated::empty());
+    let Some(Ok(Message::ScmPidfd(mut pidfd))) = received.messages().next() else { panic!() };
+    assert_eq!(pidfd.iter().next().unwrap().unwrap_err().errno(), Some(Errno::MFILE));
+    assert_eq!(pidfd.next().unwrap().unwrap_err(), NoDescriptor { slot: -libc::EMFILE });
+}
+
+fn rights_can_take_the_room_of_the_pidfd() {
+    let (here, there) = receiver_of_pidfds(SocketType::STREAM);
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let mut room = vec![0xff; NATIVE.len(4).unwrap()];
+    let mut received = receive(&there, &mut [0], &mut room);
+    assert_eq!(received.truncated(), Truncated::CONTROL);
+    assert_eq!(take_all(&mut received).len(), 1);
+}
+
+fn a_receiver_can_refuse_descriptors() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        set_option(&there, SO_PASSRIGHTS, 0).unwrap();
+        assert_eq!(send(&here, b"x", &borrowed(&files(1))), Err(Errno::PERM));
+        assert_eq!(send_plain(&here, b"x"), Ok(1));
+    }
+}
+
+fn without_a_security_module_there_is_no_label() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        set_option(&there, libc::SO_PASSSEC, 1).unwrap();
+        send_plain(&here, b"x").unwrap();
+        let mut room = [0; 4096];
+        assert!(receive(&there, &mut [0], &mut room).complete().unwrap().messages().next().is_none());
+    }
+}
+
+fn a_label_is_a_message() {
+    let (here, there) = pair(SocketType::DGRAM);
+    set_option(&there, libc::SO_PASSSEC, 1).unwrap();
+    send_plain(&here, b"x").unwrap();
+    let mut room = [0; 4096];
+    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    let Some(Ok(Message::ScmSecurity(security))) = received.messages().next() else { panic!() };
+    assert!(!security.label().is_empty());
+}
+
+/// Never run so far: it needs a kernel with the option and a security module that keeps a file back.
+fn a_descriptor_kept_back_leaves_its_error() {
+    let (here, there) = pair(SocketType::STREAM);
+    set_option(&there, SO_RIGHTS_NOTRUNC, 1).unwrap();
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let mut room = [0; 64];
+    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    assert_eq!(received.take_descriptors().next().unwrap().unwrap_err().errno(), Some(Errno::PERM));
+}

@@ -1,0 +1,292 @@
+//! What `sendmsg` accepts (conformance list D), and that a refusal loses nothing.
+
+use crate::support::*;
+use crate::tests;
+use ancillary::message::{SCM_MAX_FD, ScmCredentials, ScmRights};
+use ancillary::{ControlSpace, ControlWriter, PushError, control_space, recvmsg, sendmsg, sendmsg_addr};
+use rustix::fd::AsFd;
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketType};
+
+tests![
+    a_number_without_a_descriptor_is_refused,
+    a_length_below_the_header_is_refused,
+    a_length_beyond_the_buffer_is_refused,
+    unknown_types_are_refused_and_unknown_levels_ignored,
+    receive_only_types_are_refused,
+    as_many_descriptors_as_the_system_takes_arrive,
+    one_descriptor_more_is_refused_before_the_call,
+    descriptors_of_several_messages_count_together,
+    a_payload_that_is_no_whole_number_of_descriptors,
+    rights_over_udp_are_ignored,
+    an_epoll_and_a_path_descriptor_can_be_passed,
+    an_unpadded_last_message_is_accepted,
+    memory_that_was_never_written_to_is_refused,
+    a_peer_that_is_gone_is_an_error_and_no_descriptor_is_lost,
+    no_control_messages_are_a_null_pointer,
+    slices_of_any_number,
+    more_slices_than_the_system_takes,
+    to_an_address_and_from_one,
+    plain_bytes_are_not_rights,
+];
+
+fn a_number_without_a_descriptor_is_refused() {
+    for kind in TYPES {
+        let (here, _there) = pair(kind);
+        let control = message_bytes(RIGHTS, &(-1i32).to_ne_bytes());
+        assert_eq!(send_bytes(&here, b"x", &control), Err(Errno::BADF));
+    }
+}
+
+fn a_length_below_the_header_is_refused() {
+    let (here, _there) = pair(SocketType::DGRAM);
+    for cmsg_len in 0..NATIVE.data_offset() as u64 {
+        let control = message_claiming(cmsg_len, RIGHTS, &[0; 4]);
+        assert_eq!(send_bytes(&here, b"x", &control), Err(Errno::INVAL), "{cmsg_len}");
+    }
+}
+
+fn a_length_beyond_the_buffer_is_refused() {
+    let (here, _there) = pair(SocketType::DGRAM);
+    let most = if cfg!(target_pointer_width = "64") { u64::MAX } else { u32::MAX.into() };
+    for cmsg_len in [NATIVE.space(4).unwrap() as u64 + 1, most / 2, most - 7, most] {
+        let control = message_claiming(cmsg_len, RIGHTS, &[0; 4]);
+        assert_eq!(send_bytes(&here, b"x", &control), Err(Errno::INVAL), "{cmsg_len}");
+    }
+}
+
+fn unknown_types_are_refused_and_unknown_levels_ignored() {
+    for kind in TYPES {
+        let (here, _there) = pair(kind);
+        assert_eq!(send_bytes(&here, b"x", &message_bytes((libc::SOL_SOCKET, 77), &[0; 4])), Err(Errno::INVAL));
+        assert_eq!(send_bytes(&here, b"x", &message_bytes((999, 1), &[0; 4])), Ok(1));
+    }
+}
+
+fn receive_only_types_are_refused() {
+    let (here, _there) = pair(SocketType::STREAM);
+    let pidfd_and_security = [4, 3];
+    let timestamps_and_counters = [libc::SO_TIMESTAMP, libc::SO_TIMESTAMPNS, libc::SO_RXQ_OVFL, 84];
+    for message_type in pidfd_and_security.into_iter().chain(timestamps_and_counters) {
+        let control = message_bytes((libc::SOL_SOCKET, message_type), &[0; 4]);
+        assert_eq!(send_bytes(&here, b"x", &control), Err(Errno::INVAL), "{message_type}");
+    }
+}
+
+fn as_many_descriptors_as_the_system_takes_arrive() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        let file = files(1);
+        let many = [file[0].as_fd(); SCM_MAX_FD];
+        assert_eq!(send(&here, b"x", &many), Ok(1));
+        let mut control = [0xff; 2048];
+        let mut received = receive(&there, &mut [0], &mut control).complete().unwrap();
+        let arrived = take_all(&mut received);
+        assert_eq!(arrived.len(), SCM_MAX_FD);
+        assert!(arrived.iter().all(|descriptor| same_file(descriptor, &file[0]) && is_close_on_exec(descriptor)));
+    }
+}
+
+fn one_descriptor_more_is_refused_before_the_call() {
+    let file = files(1);
+    let many = [file[0].as_fd(); SCM_MAX_FD + 1];
+    let mut bytes = [0xff; 2048];
+    let mut control = ControlWriter::new(&mut bytes);
+    let error = PushError::TooManyDescriptors { count: SCM_MAX_FD + 1, max: SCM_MAX_FD };
+    assert_eq!(control.push(&ScmRights::new(&many)), Err(error));
+    assert!(control.is_empty());
+
+    // The kernel agrees that the number is where it is.
+    let (here, _there) = pair(SocketType::DGRAM);
+    let numbers = number_bytes(&file).repeat(SCM_MAX_FD + 1);
+    assert_eq!(send_bytes(&here, b"x", &message_bytes(RIGHTS, &numbers)), Err(Errno::INVAL));
+}
+
+fn descriptors_of_several_messages_count_together() {
+    let file = files(1);
+    let many = [file[0].as_fd(); 200];
+    let mut space = ControlSpace::<{ control_space!(ScmRights[200], ScmRights[54], ScmRights[53]) }>::new();
+    let mut control = space.writer();
+    control.push(&ScmRights::new(&many)).unwrap();
+    let error = PushError::TooManyDescriptors { count: 254, max: 253 };
+    assert_eq!(control.push(&ScmRights::new(&many[..54])), Err(error));
+    control.push(&ScmRights::new(&many[..53])).unwrap();
+
+    let (here, there) = pair(SocketType::DGRAM);
+    assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
+    let mut room = [0; 2048];
+    let mut received = receive(&there, &mut [0], &mut room);
+    assert_eq!(received.messages().count(), 1, "Linux makes one message of them");
+    assert_eq!(take_all(&mut received).len(), 253);
+}
+
+fn a_payload_that_is_no_whole_number_of_descriptors() {
+    let (here, there) = pair(SocketType::DGRAM);
+    let file = files(1);
+    let mut numbers = number_bytes(&file);
+    numbers.extend([0xff; 3]);
+    for payload_len in 1..=7 {
+        assert_eq!(send_bytes(&here, b"x", &message_bytes(RIGHTS, &numbers[..payload_len])), Ok(1));
+        let mut room = [0xff; 64];
+        let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+        let arrived = take_all(&mut received);
+        assert_eq!(arrived.len(), payload_len / 4);
+        assert!(arrived.iter().all(|descriptor| same_file(descriptor, &file[0])));
+    }
+}
+
+fn rights_over_udp_are_ignored() {
+    let socket = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (here, there) = (socket(), socket());
+    here.connect(there.local_addr().unwrap()).unwrap();
+    assert_eq!(send(&here, b"x", &borrowed(&files(1))), Ok(1));
+    let mut room = [0; 64];
+    let mut data = [0; 4];
+    let received = receive_flags(&there, &mut data, &mut room, RecvFlags::empty()).unwrap();
+    let mut received = received.complete().unwrap();
+    assert!(received.messages().next().is_none());
+}
+
+fn an_epoll_and_a_path_descriptor_can_be_passed() {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    // SAFETY: the call has no precondition, and its result is checked below.
+    let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+    assert!(epoll >= 0);
+    // SAFETY: it was just made and is owned by nobody else.
+    let epoll = unsafe { <rustix::fd::OwnedFd as rustix::fd::FromRawFd>::from_raw_fd(epoll) };
+    let path = openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+    let (here, there) = pair(SocketType::STREAM);
+    send(&here, b"x", &[epoll.as_fd(), path.as_fd()]).unwrap();
+    let mut room = [0; 64];
+    let arrived = take_all(&mut receive(&there, &mut [0], &mut room));
+    assert!(same_file(&arrived[0], &epoll) && same_file(&arrived[1], &path));
+}
+
+fn an_unpadded_last_message_is_accepted() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        let file = files(1);
+        let mut bytes = vec![0xff; NATIVE.len(4).unwrap()];
+        let mut control = ControlWriter::new(bytes.as_mut_slice());
+        let descriptors = borrowed(&file);
+        control.push(&ScmRights::new(&descriptors)).unwrap();
+        assert_eq!(control.used(), NATIVE.len(4).unwrap());
+        assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
+        let mut room = [0; 64];
+        assert!(same_file(&take_all(&mut receive(&there, &mut [0], &mut room))[0], &file[0]));
+    }
+}
+
+fn memory_that_was_never_written_to_is_refused() {
+    let (here, _there) = pair(SocketType::STREAM);
+    assert_eq!(send_bytes(&here, b"x", &[0; 64]), Err(Errno::INVAL));
+}
+
+fn a_peer_that_is_gone_is_an_error_and_no_descriptor_is_lost() {
+    let (here, there) = pair(SocketType::STREAM);
+    drop(there);
+    let file = files(1);
+    assert_eq!(send(&here, b"x", &borrowed(&file)), Err(Errno::PIPE));
+    assert!(rustix::io::fcntl_getfd(&file[0]).is_ok(), "the sender still has it");
+}
+
+fn no_control_messages_are_a_null_pointer() {
+    let (here, there) = pair(SocketType::STREAM);
+    let data = [IoSlice::new(b"x")];
+    let mut space = ControlSpace::<64>::new();
+    for control in [ControlWriter::empty(), space.writer()] {
+        let header = ancillary::socket::SendHeader::new(&data, &control).unwrap();
+        // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
+        let raw = unsafe { &*header.as_ptr().cast::<libc::msghdr>() };
+        assert!(raw.msg_control.is_null());
+        assert_eq!(raw.msg_controllen as usize, 0);
+        assert_eq!(sendmsg(&here, &data, &control, SendFlags::empty()), Ok(1));
+    }
+    let mut data = [0; 4];
+    let mut data = [IoSliceMut::new(&mut data)];
+    let mut header = ancillary::socket::RecvHeader::new(&mut data, ancillary::control::ControlRoom::none());
+    let pointer = header.as_mut_ptr().unwrap();
+    // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
+    assert!(unsafe { (*pointer.cast::<libc::msghdr>()).msg_control.is_null() });
+    let received = recvmsg(&there, &mut data, ancillary::control::ControlRoom::none(), RecvFlags::empty()).unwrap();
+    assert_eq!(received.bytes(), 2);
+}
+
+fn slices_of_any_number() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        let control = ControlWriter::empty();
+        let parts = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cde")];
+        assert_eq!(sendmsg(&here, &parts, &control, SendFlags::empty()), Ok(5));
+        let (mut first, mut second, mut third) = ([0; 1], [0; 0], [0; 8]);
+        let mut slices = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second), IoSliceMut::new(&mut third)];
+        assert_eq!(recvmsg(&there, &mut slices, &mut [0u8; 0], RecvFlags::empty()).unwrap().bytes(), 5);
+        assert_eq!((&first, &third[..4]), (b"a", &b"bcde"[..]));
+
+        assert_eq!(sendmsg(&here, &[], &control, SendFlags::empty()), Ok(0));
+        // On a stream, nothing was sent.
+        let flags = RecvFlags::DONTWAIT;
+        let expected = if kind == SocketType::STREAM { Err(Errno::AGAIN) } else { Ok(0) };
+        assert_eq!(recvmsg(&there, &mut [], &mut [0u8; 0], flags).map(|received| received.bytes()), expected);
+    }
+}
+
+fn more_slices_than_the_system_takes() {
+    let (here, there) = pair(SocketType::STREAM);
+    let data = [IoSlice::new(b"x"); 1025];
+    let control = ControlWriter::empty();
+    assert_eq!(sendmsg(&here, &data[..1024], &control, SendFlags::empty()), Ok(1024));
+    assert_eq!(sendmsg(&here, &data, &control, SendFlags::empty()), Err(Errno::MSGSIZE));
+    let mut bytes = vec![0; 1025];
+    let mut slices: Vec<_> = bytes.chunks_mut(1).map(IoSliceMut::new).collect();
+    let error = recvmsg(&there, &mut slices, &mut [0u8; 0], RecvFlags::empty()).err();
+    assert_eq!(error, Some(Errno::MSGSIZE));
+}
+
+fn to_an_address_and_from_one() {
+    let socket = || {
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::DGRAM, None).unwrap();
+        // An empty name: the kernel chooses a unique abstract one.
+        rustix::net::bind(&socket, &SocketAddrUnix::new_unnamed()).unwrap();
+        let name = rustix::net::getsockname(&socket).unwrap();
+        (socket, name)
+    };
+    let ((here, here_name), (there, there_name)) = (socket(), socket());
+    let file = files(1);
+    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut control = space.writer();
+    let descriptors = borrowed(&file);
+    control.push(&ScmRights::new(&descriptors)).unwrap();
+    let data = [IoSlice::new(b"data")];
+    assert_eq!(sendmsg_addr(&here, &there_name, &data, &control, SendFlags::empty()), Ok(4));
+
+    let header = ancillary::socket::SendHeader::new(&data, &control).unwrap().with_address(&there_name);
+    // SAFETY: the header is prepared and lives until after the call.
+    assert_eq!(unsafe { ancillary::socket::sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }, Ok(4));
+
+    for _ in 0..2 {
+        let mut room = [0; 64];
+        let mut data = [0; 8];
+        let mut received = receive(&there, &mut data, &mut room);
+        assert_eq!(received.address(), Some(&SocketAddrAny::from(here_name.clone())));
+        assert!(same_file(&take_all(&mut received)[0], &file[0]));
+    }
+
+    // A sender without a name leaves no address.
+    let nameless = rustix::net::socket(AddressFamily::UNIX, SocketType::DGRAM, None).unwrap();
+    sendmsg_addr(&nameless, &there_name, &data, &control, SendFlags::empty()).unwrap();
+    let mut room = [0; 64];
+    let mut data = [0; 8];
+    let received = receive(&there, &mut data, &mut room);
+    assert_eq!((received.address(), received.bytes()), (None, 4));
+}
+
+fn plain_bytes_are_not_rights() {
+    let mut bytes = [0xff; 64];
+    let mut control = ControlWriter::new(&mut bytes);
+    let error = PushError::DescriptorsNotBorrowed { level: RIGHTS.0, message_type: RIGHTS.1 };
+    assert_eq!(control.push_raw(RIGHTS.0, RIGHTS.1, &0i32.to_ne_bytes()), Err(error));
+    assert_eq!(control.reserve(RIGHTS.0, RIGHTS.1, 4).err(), Some(error));
+    assert!(control.is_empty());
+    control.push(&ScmCredentials::of_this_process()).unwrap();
+}

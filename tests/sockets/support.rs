@@ -1,0 +1,218 @@
+//! What the tests share.
+
+use ancillary::message::ScmRights;
+use ancillary::socket::{SendHeader, sendmsg_raw};
+use ancillary::{ControlSpace, ControlWriter, Layout, Received, control_space, recvmsg, sendmsg};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
+use std::collections::BTreeSet;
+use std::process::{Child, Command, Stdio};
+
+#[derive(Clone, Copy)]
+pub struct Test {
+    pub name: &'static str,
+    pub run: fn(),
+    /// What the test needs: an error says what is lacking.
+    pub needs: fn() -> Result<(), String>,
+}
+
+/// The tests of a file: `name`, or `name if what_it_needs`.
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident $(if $needs:path)?),* $(,)?) => {
+        pub const TESTS: &[$crate::support::Test] = &[$($crate::support::Test {
+            name: concat!(module_path!(), "::", stringify!($name)),
+            run: $name,
+            needs: $crate::tests!(@needs $($needs)?),
+        }),*];
+    };
+    (@needs) => { || Ok(()) };
+    (@needs $needs:path) => { $needs };
+}
+
+pub const TYPES: [SocketType; 3] = [SocketType::STREAM, SocketType::DGRAM, SocketType::SEQPACKET];
+pub const NATIVE: Layout = Layout::NATIVE;
+pub const RIGHTS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+pub const SO_PASSPIDFD: i32 = 76;
+pub const SO_PASSRIGHTS: i32 = 83;
+pub const SO_RIGHTS_NOTRUNC: i32 = 85;
+
+/// The numbers of this process's descriptors.
+pub fn open_descriptors() -> BTreeSet<RawFd> {
+    let listed: BTreeSet<RawFd> = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap())
+        .collect();
+    // The descriptor that the listing itself used is closed by now.
+    let open = |number: &RawFd| {
+        // SAFETY: asking for the flags of any number is harmless.
+        unsafe { libc::fcntl(*number, libc::F_GETFD) >= 0 }
+    };
+    listed.into_iter().filter(open).collect()
+}
+
+pub fn leaving_no_descriptor(run: fn()) -> Result<(), libtest_mimic::Failed> {
+    let before = open_descriptors();
+    run();
+    let after = open_descriptors();
+    if before == after { Ok(()) } else { Err(format!("descriptors before {before:?}, after {after:?}").into()) }
+}
+
+pub fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+/// Open files that can be told apart.
+pub fn files(count: usize) -> Vec<OwnedFd> {
+    (0..count).map(|_| rustix::pipe::pipe().unwrap().0).collect()
+}
+
+pub fn borrowed(files: &[OwnedFd]) -> Vec<BorrowedFd<'_>> {
+    files.iter().map(AsFd::as_fd).collect()
+}
+
+pub fn same_file(one: impl AsFd, other: impl AsFd) -> bool {
+    let (one, other) = (rustix::fs::fstat(one).unwrap(), rustix::fs::fstat(other).unwrap());
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+pub fn is_close_on_exec(descriptor: impl AsFd) -> bool {
+    rustix::io::fcntl_getfd(descriptor).unwrap().contains(FdFlags::CLOEXEC)
+}
+
+pub fn send(socket: impl AsFd, data: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
+    let mut space = ControlSpace::<{ control_space!(ScmRights[253]) }>::new();
+    let mut control = space.writer();
+    control.push(&ScmRights::new(descriptors)).unwrap();
+    sendmsg(socket, &[IoSlice::new(data)], &control, SendFlags::NOSIGNAL)
+}
+
+pub fn send_plain(socket: impl AsFd, data: &[u8]) -> Result<usize, Errno> {
+    sendmsg(socket, &[IoSlice::new(data)], &ControlWriter::empty(), SendFlags::NOSIGNAL)
+}
+
+/// Sends any control bytes. The tests give numbers only of their own descriptors, or of none.
+pub fn send_bytes(socket: impl AsFd, data: &[u8], control: &[u8]) -> Result<usize, Errno> {
+    let data = [IoSlice::new(data)];
+    let header = SendHeader::with_bytes(&data, control).unwrap();
+    // SAFETY: the header is prepared, and the descriptors in the bytes are the test's own or no descriptors.
+    unsafe { sendmsg_raw(socket, header.as_ptr(), SendFlags::NOSIGNAL) }
+}
+
+/// One control message of any numbers, padded.
+pub fn message_bytes((level, message_type): (i32, i32), payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xff; NATIVE.space(payload.len()).unwrap()];
+    let mut writer = ControlWriter::with_layout(NATIVE, bytes.as_mut_slice());
+    writer.push_raw(level, message_type, payload).unwrap();
+    bytes
+}
+
+/// The same with a length of one's own.
+pub fn message_claiming(cmsg_len: u64, (level, message_type): (i32, i32), payload: &[u8]) -> Vec<u8> {
+    let mut bytes = message_bytes((level, message_type), payload);
+    assert!(NATIVE.write_header(ancillary::layout::Header { cmsg_len, level, message_type }, &mut bytes));
+    bytes
+}
+
+pub fn number_bytes(files: &[OwnedFd]) -> Vec<u8> {
+    files.iter().flat_map(|file| file.as_raw_fd().to_ne_bytes()).collect()
+}
+
+/// Receives with this much room for control messages.
+pub fn receive_flags<'c>(
+    socket: impl AsFd,
+    data: &mut [u8],
+    control: &'c mut [u8],
+    flags: RecvFlags,
+) -> Result<Received<'c>, Errno> {
+    recvmsg(socket, &mut [IoSliceMut::new(data)], control, flags)
+}
+
+pub fn receive<'c>(socket: impl AsFd, data: &mut [u8], control: &'c mut [u8]) -> Received<'c> {
+    receive_flags(socket, data, control, RecvFlags::DONTWAIT).unwrap()
+}
+
+/// The descriptors of all messages.
+pub fn take_all(received: &mut Received<'_>) -> Vec<OwnedFd> {
+    received.take_descriptors().map(Result::unwrap).collect()
+}
+
+/// Duplicates of the files that nothing owns but what is made of their numbers.
+pub fn ownerless_duplicates(files: &[OwnedFd]) -> Vec<RawFd> {
+    files.iter().map(|file| rustix::io::fcntl_dupfd_cloexec(file, 0).unwrap().into_raw_fd()).collect()
+}
+
+/// The owner of what is in bytes that a test has written in a kernel's place.
+///
+/// The numbers in them that are not negative are ownerless duplicates.
+pub fn received_of(control: &mut [u8]) -> Received<'_> {
+    // SAFETY: see above; all bytes are initialised.
+    unsafe { Received::from_raw_parts(1, rustix::net::ReturnFlags::empty(), None, control) }
+}
+
+pub fn set_option(socket: impl AsFd, option: i32, value: i32) -> Result<(), Errno> {
+    // SAFETY: the pointer and the length are those of `value`.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            size_of::<i32>() as u32,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_raw_os_error(std::io::Error::last_os_error().raw_os_error().unwrap()))
+    }
+}
+
+pub fn has_option(option: i32, name: &str) -> Result<(), String> {
+    set_option(pair(SocketType::STREAM).0, option, 1).map_err(|error| format!("this kernel has no {name} ({error})"))
+}
+
+/// Whether the process may act for other users.
+pub fn privileged() -> Result<(), String> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err("only root can act as other users".into()) }
+}
+
+/// Lets this process have at most so many descriptors until the result is dropped.
+pub struct DescriptorLimit(rustix::process::Rlimit);
+
+impl DescriptorLimit {
+    pub fn numbers_below(limit: u64) -> Self {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let before = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: before.maximum }).unwrap();
+        DescriptorLimit(before)
+    }
+}
+
+impl Drop for DescriptorLimit {
+    fn drop(&mut self) {
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, self.0).unwrap();
+    }
+}
+
+const CHILD: &str = "ANCILLARY_TEST_CHILD";
+
+/// In the child of [`sending_child`]: sends one message on its standard input, with that many descriptors, and exits.
+pub fn act_as_child() -> bool {
+    let Ok(count) = std::env::var(CHILD) else { return false };
+    let files = files(count.parse().unwrap());
+    // SAFETY: the parent has put the socket there, and nothing else here uses the standard input.
+    let socket = unsafe { OwnedFd::from_raw_fd(0) };
+    send(&socket, b"from a child", &borrowed(&files)).unwrap();
+    true
+}
+
+/// Another process that sends one message with `count` descriptors on `socket`.
+pub fn sending_child(socket: OwnedFd, count: usize) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .env(CHILD, count.to_string())
+        .stdin(Stdio::from(socket))
+        .spawn()
+        .unwrap()
+}

@@ -1,0 +1,252 @@
+//! Too little room (conformance list F): what arrives is owned, and that something is missing is told.
+
+use crate::support::*;
+use crate::tests;
+use ancillary::control::{ControlRoom, End};
+use ancillary::message::{ScmCredentials, ScmRights};
+use ancillary::{ControlMessages, ControlSpace, Message, Truncated, control_len, control_space, recvmsg, sendmsg};
+use rustix::io::{IoSlice, IoSliceMut};
+use rustix::net::sockopt::set_socket_passcred;
+use rustix::net::{RecvFlags, SendFlags, SocketType};
+
+tests![
+    room_for_no_descriptor,
+    room_for_as_many_as_fit_at_every_length,
+    room_for_one_by_space_is_room_for_two,
+    room_for_one_by_length_is_room_for_one,
+    a_full_table_of_descriptors_shows_as_truncation,
+    one_free_number_for_three_descriptors,
+    credentials_are_cut_at_every_byte,
+    credentials_come_first_and_eat_the_room,
+    cut_data_still_brings_descriptors,
+    a_peek_with_little_room_loses_nothing,
+    after_a_truncated_call_the_next_is_clean,
+    padding_is_not_written_by_the_kernel,
+    every_room_is_parsed_to_a_clean_end,
+    an_incomplete_result_closes_what_arrived,
+];
+
+const HEADER: usize = NATIVE.data_offset();
+
+fn room_for_no_descriptor() {
+    for kind in TYPES {
+        for room_len in 0..NATIVE.len(4).unwrap() {
+            let (here, there) = pair(kind);
+            send(&here, b"data", &borrowed(&files(1))).unwrap();
+            let mut room = vec![0xff; room_len];
+            let mut received = receive(&there, &mut [0; 8], &mut room);
+            assert_eq!((received.bytes(), received.truncated()), (4, Truncated::CONTROL));
+            assert!(received.messages().next().is_none());
+        }
+    }
+}
+
+fn room_for_as_many_as_fit_at_every_length() {
+    for kind in TYPES {
+        for room_len in HEADER..=HEADER + 24 {
+            let (here, there) = pair(kind);
+            let sent = files(4);
+            send(&here, b"x", &borrowed(&sent)).unwrap();
+            let mut room = vec![0xff; room_len];
+            let mut received = receive(&there, &mut [0], &mut room);
+            let fitting = ((room_len - HEADER) / 4).min(4);
+            assert_eq!(received.control_truncated(), fitting < 4, "{room_len}");
+            let arrived = take_all(&mut received);
+            assert_eq!(arrived.len(), fitting, "{room_len}");
+            assert!(sent.iter().zip(&arrived).all(|(sent, arrived)| same_file(sent, arrived)));
+        }
+    }
+}
+
+fn room_for_one_by_space_is_room_for_two() {
+    let (here, there) = pair(SocketType::STREAM);
+    send(&here, b"x", &borrowed(&files(2))).unwrap();
+    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut data = [0; 1];
+    let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
+    // On 32 bits there is no padding after one descriptor.
+    let fitting = (control_space!(ScmRights[1]) - HEADER) / 4;
+    assert_eq!(received.control_truncated(), fitting < 2);
+    assert_eq!(take_all(&mut received).len(), fitting);
+}
+
+fn room_for_one_by_length_is_room_for_one() {
+    for wanted in [control_len!(ScmRights[1]), control_len!(ScmRights[3])] {
+        let (here, there) = pair(SocketType::SEQPACKET);
+        send(&here, b"x", &borrowed(&files(8))).unwrap();
+        let mut room = vec![0; wanted];
+        let mut received = receive(&there, &mut [0], &mut room);
+        assert_eq!(received.truncated(), Truncated::CONTROL);
+        assert_eq!(take_all(&mut received).len(), (wanted - HEADER) / 4);
+    }
+}
+
+/// The lowest number that no descriptor has.
+fn lowest_free_number() -> u64 {
+    let open = open_descriptors();
+    (0..).find(|number| !open.contains(number)).unwrap() as u64
+}
+
+fn a_full_table_of_descriptors_shows_as_truncation() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        send(&here, b"data", &borrowed(&files(1))).unwrap();
+        let limit = DescriptorLimit::numbers_below(lowest_free_number());
+        let mut room = [0xff; 64];
+        let mut received = receive(&there, &mut [0; 8], &mut room);
+        drop(limit);
+        assert_eq!((received.bytes(), received.truncated()), (4, Truncated::CONTROL));
+        assert!(received.take_descriptors().next().is_none());
+    }
+}
+
+fn one_free_number_for_three_descriptors() {
+    let (here, there) = pair(SocketType::STREAM);
+    let sent = files(3);
+    send(&here, b"x", &borrowed(&sent)).unwrap();
+    drop(sent);
+    // Fill every gap, so that the limit leaves exactly one number.
+    let open = open_descriptors();
+    let highest = *open.last().unwrap();
+    let filling: Vec<_> = (open.len() as i32..=highest).map(|_| files(1)).collect();
+    let free = lowest_free_number();
+    let limit = DescriptorLimit::numbers_below(free + 1);
+    let mut room = [0xff; 64];
+    let mut received = receive(&there, &mut [0], &mut room);
+    drop(limit);
+    assert_eq!(received.truncated(), Truncated::CONTROL);
+    assert_eq!(take_all(&mut received).len(), 1);
+    drop(filling);
+}
+
+fn credentials_are_cut_at_every_byte() {
+    for kind in TYPES {
+        for room_len in HEADER..=NATIVE.space(12).unwrap() {
+            let (here, there) = pair(kind);
+            set_socket_passcred(&there, true).unwrap();
+            send_plain(&here, b"x").unwrap();
+            let mut room = vec![0xff; room_len];
+            let mut received = receive(&there, &mut [0], &mut room);
+            let whole = room_len >= NATIVE.len(12).unwrap();
+            assert_eq!(received.control_truncated(), !whole);
+            let mut messages = received.messages();
+            match messages.next().unwrap().unwrap() {
+                Message::ScmCredentials(who) => {
+                    assert!(whole);
+                    assert_eq!(who, ScmCredentials::of_this_process());
+                }
+                Message::Other(message) => {
+                    assert!(!whole);
+                    assert!(message.is::<ScmCredentials>());
+                    assert_eq!(message.payload().len(), room_len - HEADER);
+                    let wrong = message.decode::<ScmCredentials>().unwrap().unwrap_err();
+                    assert_eq!((wrong.expected, wrong.actual), (12, room_len - HEADER));
+                }
+                other => panic!("{other:?}"),
+            }
+            assert!(messages.next().is_none());
+        }
+    }
+}
+
+fn credentials_come_first_and_eat_the_room() {
+    let (here, there) = pair(SocketType::STREAM);
+    set_socket_passcred(&there, true).unwrap();
+    for (room_len, descriptors) in [
+        (control_space!(ScmRights[1]), 0),
+        (control_space!(ScmCredentials), 0),
+        (control_len!(ScmCredentials, ScmRights[1]), 1),
+        (control_space!(ScmCredentials, ScmRights[1]), 1),
+    ] {
+        send(&here, b"x", &borrowed(&files(1))).unwrap();
+        let mut room = vec![0xff; room_len];
+        let mut received = receive(&there, &mut [0], &mut room);
+        assert_eq!(received.control_truncated(), descriptors == 0, "{room_len}");
+        assert_eq!(take_all(&mut received).len(), descriptors, "{room_len}");
+    }
+}
+
+fn cut_data_still_brings_descriptors() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        send(&here, b"data", &borrowed(&files(1))).unwrap();
+        let mut room = [0; 64];
+        let mut received = receive(&there, &mut [0; 2], &mut room);
+        // A stream keeps the rest.
+        assert_eq!(received.data_truncated(), kind != SocketType::STREAM);
+        assert_eq!((received.bytes(), take_all(&mut received).len()), (2, 1));
+    }
+}
+
+fn a_peek_with_little_room_loses_nothing() {
+    let (here, there) = pair(SocketType::STREAM);
+    send(&here, b"x", &borrowed(&files(2))).unwrap();
+    let mut room = [0; 64];
+    let mut data = [0; 1];
+    let small = receive_flags(&there, &mut data, &mut room[..20], RecvFlags::PEEK).unwrap();
+    assert!(small.control_truncated());
+    drop(small);
+    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    assert_eq!(take_all(&mut received).len(), 2);
+}
+
+fn after_a_truncated_call_the_next_is_clean() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        let mut room = [0xff; 64];
+        for (room_len, truncated) in [(16, true), (64, false), (20, true), (64, false)] {
+            send(&here, b"x", &borrowed(&files(2))).unwrap();
+            let received = receive(&there, &mut [0], &mut room[..room_len]);
+            assert_eq!(received.control_truncated(), truncated);
+        }
+    }
+}
+
+fn padding_is_not_written_by_the_kernel() {
+    let (here, there) = pair(SocketType::STREAM);
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let mut room = [0xaa; 64];
+    let mut received = receive(&there, &mut [0], &mut room);
+    let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
+    assert_eq!((descriptors.len(), descriptors.remainder()), (1, &[][..]));
+    drop(received);
+    let space = NATIVE.space(4).unwrap();
+    assert!(room[NATIVE.len(4).unwrap()..].iter().all(|byte| *byte == 0xaa), "{:?}", &room[..space]);
+}
+
+/// Whatever the room, what the kernel leaves in it is read to a clean end.
+fn every_room_is_parsed_to_a_clean_end() {
+    for room_len in 0..=128 {
+        let (here, there) = pair(SocketType::DGRAM);
+        set_socket_passcred(&there, true).unwrap();
+        let mut space = ControlSpace::<{ control_space!(ScmRights[5]) }>::new();
+        let mut control = space.writer();
+        let sent = files(5);
+        let descriptors = borrowed(&sent);
+        control.push(&ScmRights::new(&descriptors)).unwrap();
+        sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
+        let mut room = vec![0xff; room_len];
+        let mut received = receive(&there, &mut [0], &mut room);
+        for message in received.messages() {
+            message.unwrap();
+        }
+        drop(received);
+        let mut messages = ControlMessages::new(&room);
+        messages.by_ref().for_each(drop);
+        assert_ne!(messages.end(), None::<End>);
+    }
+}
+
+fn an_incomplete_result_closes_what_arrived() {
+    let (here, there) = pair(SocketType::DGRAM);
+    send(&here, b"data", &borrowed(&files(3))).unwrap();
+    let before = open_descriptors();
+    let mut room = [0; 24];
+    let received = receive(&there, &mut [0; 2], &mut room);
+    assert_eq!(received.complete().err(), Some(Truncated::DATA | Truncated::CONTROL));
+    assert_eq!(open_descriptors(), before);
+
+    send(&here, b"data", &borrowed(&files(3))).unwrap();
+    let received = recvmsg(&there, &mut [], ControlRoom::none(), RecvFlags::empty()).unwrap();
+    assert_eq!(received.truncated(), Truncated::DATA | Truncated::CONTROL);
+}

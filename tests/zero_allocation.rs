@@ -1,0 +1,114 @@
+//! Nothing of the crate allocates: a global allocator that aborts, while a thread is inside the crate.
+
+use ancillary::message::ScmRights;
+use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message, control_space, recvmsg, sendmsg};
+use libtest_mimic::{Arguments, Trial};
+use rustix::fd::AsFd;
+use rustix::io::{IoSlice, IoSliceMut};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
+use std::alloc::{GlobalAlloc, Layout as Allocation, System};
+use std::cell::Cell;
+
+thread_local! {
+    static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+const MESSAGE: &[u8] = b"an allocation where there must be none\n";
+
+struct Aborting;
+
+impl Aborting {
+    fn check(&self) {
+        if FORBIDDEN.get() {
+            let _ = rustix::io::write(rustix::stdio::stderr(), MESSAGE);
+            std::process::abort();
+        }
+    }
+}
+
+// SAFETY: everything is the system's allocator, or the end of the process.
+unsafe impl GlobalAlloc for Aborting {
+    unsafe fn alloc(&self, layout: Allocation) -> *mut u8 {
+        self.check();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Allocation) {
+        self.check();
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Aborting = Aborting;
+
+fn without_allocation<T>(run: impl FnOnce() -> T) -> T {
+    FORBIDDEN.set(true);
+    let result = run();
+    FORBIDDEN.set(false);
+    result
+}
+
+fn writing_and_reading() {
+    let messages = without_allocation(|| {
+        let mut bytes = [0xff; 256];
+        let mut writer = ControlWriter::with_layout(Layout::BSD_ALIGN_16, &mut bytes);
+        writer.push_raw(41, 50, &[1; 20])?;
+        writer.reserve(0, 8, 4)?.fill(2);
+        assert!(writer.push_raw(0, 8, &[0; 1000]).is_err());
+        Ok::<_, ancillary::PushError>(ControlMessages::with_layout(Layout::BSD_ALIGN_16, writer.as_bytes()).count())
+    });
+    assert_eq!(messages, Ok(2));
+}
+
+fn sending_and_receiving() {
+    let (here, there) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let taken = without_allocation(|| {
+        let mut space = ControlSpace::<{ control_space!(ScmRights[3]) }>::new();
+        let mut control = space.writer();
+        control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd(), here.as_fd()])).ok()?;
+        sendmsg(&here, &[IoSlice::new(b"data")], &control, SendFlags::empty()).ok()?;
+        let mut data = [0; 8];
+        let mut received =
+            recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).ok()?.complete().ok()?;
+        let mut taken = 0;
+        for message in received.messages() {
+            if let Message::ScmRights(descriptors) = message.ok()? {
+                taken += descriptors.take(2).filter(Result::is_ok).count();
+            }
+        }
+        Some(taken) // the third is closed by the drop
+    });
+    assert_eq!(taken, Some(2));
+}
+
+/// The allocator does abort: another process does what must not be done.
+fn an_allocation_would_be_seen() {
+    let child = std::process::Command::new(std::env::current_exe().unwrap()).env(ALLOCATE, "1").output().unwrap();
+    assert!(!child.status.success());
+    assert_eq!(child.stderr, MESSAGE);
+}
+
+const ALLOCATE: &str = "ANCILLARY_TEST_ALLOCATE";
+
+fn main() {
+    if std::env::var_os(ALLOCATE).is_some() {
+        without_allocation(|| std::hint::black_box(vec![0u8; 16]));
+        return;
+    }
+    let trial = |name, run: fn()| {
+        Trial::test(name, move || {
+            run();
+            Ok(())
+        })
+    };
+    let trials = vec![
+        trial("writing_and_reading", writing_and_reading),
+        trial("sending_and_receiving", sending_and_receiving),
+        trial("an_allocation_would_be_seen", an_allocation_would_be_seen),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
