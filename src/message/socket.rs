@@ -189,14 +189,17 @@ impl FusedIterator for ScmRightsNumbers<'_> {}
 
 /// `SCM_CREDENTIALS`: who sent a message, as the kernel has checked it. Linux and Android.
 ///
-/// A receiver that has turned `SO_PASSCRED` on gets one with every message, before any other control message that
-/// UNIX-domain sockets carry; it takes room in the control buffer. A sender without privileges can only send its own
-/// numbers: its process id, and any of its real, effective and saved ids.
+/// A receiver that has turned `SO_PASSCRED` on ([`set_socket_passcred`]) gets one with every message, before any other
+/// control message that UNIX-domain sockets carry; it takes room in the control buffer. A listening socket hands the
+/// option on to those it accepts. A sender without privileges can only send its own numbers: its process id, and any of
+/// its real, effective and saved ids.
 ///
 /// A message that was queued before `SO_PASSCRED` was on arrives with pid 0 and the overflow ids (65534): nobody is
 /// known then. Pid 0 also stands for a process that the receiver's pid namespace does not show.
 ///
 /// Source of truth: unix(7), `struct ucred`.
+///
+/// [`set_socket_passcred`]: rustix::net::sockopt::set_socket_passcred
 ///
 /// ```
 /// use ancillary::message::ScmCredentials;

@@ -126,6 +126,8 @@ impl fmt::Debug for Descriptors<'_> {
 
 /// Takes every descriptor that arrived, from whatever message.
 ///
+/// An item is an error, [`NoDescriptor`], where the kernel has put a negative number into the slot of a descriptor.
+///
 /// ```
 /// # use ancillary::message::ScmRights;
 /// # use ancillary::{ControlSpace, control_space, recvmsg, sendmsg};

@@ -1,7 +1,7 @@
 use super::{ControlError, Descriptors, uninit};
 use crate::control::{ControlMessage, frame};
 use crate::layout::Layout;
-use crate::message::{ControlKind, ScmRights};
+use crate::message::{ControlKind, DecodeMessage, ScmRights, WrongLength};
 #[cfg(linux_kernel)]
 use crate::message::{ScmCredentials, ScmPidfd, ScmSecurity};
 use crate::platform;
@@ -117,6 +117,17 @@ impl<'r> Messages<'r> {
                 return Some(Descriptors::new(raw.payload));
             }
         }
+    }
+
+    /// The first message of a kind, up to where the buffer stops making sense.
+    pub(super) fn find_kind<M: DecodeMessage<'r>>(mut self) -> Option<Result<M, WrongLength>> {
+        while let Some(Ok(raw)) = self.next_raw() {
+            let message = ControlMessage::new(raw.level, raw.message_type, raw.payload);
+            if let Some(found) = message.decode() {
+                return Some(found);
+            }
+        }
+        None
     }
 
     #[inline]

@@ -16,8 +16,10 @@
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
 //!   peeked twice and then received has arrived three times. On Apple's systems (zeros) and FreeBSD (kernel pointers)
 //!   what a peek shows is not a descriptor: nothing is owned, and the message is [`Message::Other`].
-//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over;
-//!   [`control_len!`](crate::control_len) is the length that admits no more than was asked for.
+//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. Who wants
+//!   exactly one gives a `ControlSpace::<{ control_len!(ScmRights[1]) }>`, which has no padding, asks for
+//!   [`complete`](Received::complete), which fails if there were more, and takes the first of
+//!   [`take_descriptors`](Received::take_descriptors), which is `None` if there was none.
 //! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
 //!   also shows as truncation, without an error. Apple's kernel installs all descriptors and then copies out what fits:
 //!   those that do not fit stay open under numbers nobody knows, so give it room for
@@ -34,6 +36,7 @@ pub use messages::{Message, Messages};
 pub use receive::{recvmsg, recvmsg_inheritable};
 
 use crate::control::{ControlError, ControlRoom, uninit};
+use crate::message::{DecodeMessage, WrongLength};
 use crate::socket::RecvHeader;
 use core::error::Error;
 use core::fmt;
@@ -91,7 +94,7 @@ bitflags::bitflags! {
     /// ```
     /// use ancillary::Truncated;
     ///
-    /// assert_eq!((Truncated::DATA | Truncated::CONTROL).to_string(), "the data and the control messages were truncated");
+    /// assert_eq!(Truncated::DATA.to_string(), "the data was cut");
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Truncated: u8 {
@@ -107,10 +110,10 @@ bitflags::bitflags! {
 impl fmt::Display for Truncated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.contains(Self::DATA), self.contains(Self::CONTROL)) {
-            (true, true) => "the data and the control messages were truncated",
-            (true, false) => "the data was truncated",
-            (false, true) => "the control messages were truncated",
-            (false, false) => "nothing was truncated",
+            (true, true) => "the data was cut, and control messages or descriptors were lost",
+            (true, false) => "the data was cut",
+            (false, true) => "control messages or descriptors were lost",
+            (false, false) => "nothing was lost",
         })
     }
 }
@@ -120,14 +123,14 @@ impl Error for Truncated {}
 impl<'c> Received<'c> {
     /// The owner of what a call that this crate knows nothing of has received.
     ///
-    /// `bytes` is what the call returned, `flags` the `msg_flags` it left, and `control` the part of the control buffer that it
-    /// has filled (`msg_controllen`), at any address. For calls on a header of this crate, use
+    /// `bytes` is what the call returned, `flags` the `msg_flags` it left, and `control` the part of the control buffer
+    /// that it has filled (`msg_controllen`), at any address. For calls on a header of this crate, use
     /// [`RecvHeader::into_received`].
     ///
     /// # Safety
     ///
-    /// - `control` holds control messages that the system has written to it in a call of this process that has succeeded;
-    ///   every header and payload in it is initialised.
+    /// - `control` holds control messages that the system has written to it in a call of this process that has
+    ///   succeeded; every header and payload in it is initialised.
     /// - The descriptors in them are owned by nobody else. After a call with `MSG_PEEK` on a system where it shows no
     ///   descriptors (see the [rules](self#rules)) there are none: `control` must be empty.
     ///
@@ -154,11 +157,33 @@ impl<'c> Received<'c> {
     ///
     /// At most as many as the slices have, unless the call was asked for the true length of a datagram
     /// (`RecvFlags::TRUNC`). 0 is the end of a stream, unless the slices have no room; of a datagram it is the length.
+    /// On a seqpacket socket it can be either: with `SO_PASSCRED` on, a message that is empty has credentials, and the
+    /// end has none.
     ///
     /// Example: [`recvmsg`].
     #[inline]
     pub const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The part of `data` that was filled, if `data` was the only slice given: its first [`bytes`](Self::bytes).
+    ///
+    /// ```
+    /// use ancillary::control::ControlRoom;
+    /// use ancillary::recvmsg;
+    /// use rustix::io::IoSliceMut;
+    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+    ///
+    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    /// rustix::io::write(&there, b"four")?;
+    /// let mut data = [0; 16];
+    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlRoom::none(), RecvFlags::empty())?;
+    /// assert_eq!(received.filled(&data), b"four");
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    #[inline]
+    pub fn filled<'d>(&self, data: &'d [u8]) -> &'d [u8] {
+        data.get(..self.bytes).unwrap_or(data)
     }
 
     /// The flags the system returned (`msg_flags`), without `MSG_CMSG_CLOEXEC`, which Linux echoes.
@@ -208,7 +233,8 @@ impl<'c> Received<'c> {
     ///
     /// # Errors
     ///
-    /// What did not fit. The descriptors that did arrive are closed.
+    /// What did not fit. The descriptors that did arrive are closed, and the other messages are gone: whoever wants to
+    /// see some of them asks for [`truncated`](Self::truncated) instead, or looks before.
     ///
     /// ```
     /// use ancillary::control::ControlRoom;
@@ -235,6 +261,32 @@ impl<'c> Received<'c> {
     #[inline]
     pub fn messages(&mut self) -> Messages<'_> {
         Messages::new(self.control, self.owns_descriptors)
+    }
+
+    /// The first message of a kind, or `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongLength`] if there is one, but cut or of another length than its kind has.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use ancillary::message::ScmCredentials;
+    /// use ancillary::{ControlSpace, control_space, recvmsg};
+    /// use rustix::net::sockopt::set_socket_passcred;
+    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+    ///
+    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    /// set_socket_passcred(&here, true)?;
+    /// rustix::io::write(&there, b"")?;
+    /// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+    /// let mut received = recvmsg(&here, &mut [], &mut space, RecvFlags::empty())?;
+    /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
+    /// # }
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    pub fn find<'r, M: DecodeMessage<'r>>(&'r mut self) -> Option<Result<M, WrongLength>> {
+        self.messages().find_kind()
     }
 
     /// Takes every descriptor, from whatever message, in the order of arrival.
@@ -299,7 +351,8 @@ impl<'c> RecvHeader<'_, 'c> {
         let address = unsafe { self.address() };
         // SAFETY: as above.
         let control = unsafe { self.into_control() };
-        // SAFETY: the system has filled `control` in that call, and the caller promises that nobody else owns what is in it.
+        // SAFETY: the system has filled `control` in that call, and the caller promises that nobody else owns what is
+        // in it.
         let mut received = unsafe { Received::from_raw_parts(bytes, returned, address, control) };
         received.owns_descriptors = !(cfg!(peek_shows_no_descriptors) && flags.contains(RecvFlags::PEEK));
         received

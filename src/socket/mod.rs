@@ -9,9 +9,31 @@
 //! The safe [`recvmsg`](crate::recvmsg) is in the next room, [`received`](crate::received), because what it returns
 //! owns descriptors.
 //!
-//! Flags, addresses, errors, descriptors and I/O slices are rustix's. A call is made once: `EINTR` and `EAGAIN` are the
-//! caller's to act on, and nothing is kept between calls. Where there is no control message, the system is given a null
-//! pointer and length 0.
+//! Flags, addresses, errors, descriptors and I/O slices are rustix's. (It has functions of these names as well, over
+//! buffers of its own: import one or the other.) Where there is no control message, the system is given a null pointer
+//! and length 0.
+//!
+//! A call is made once, and nothing is kept between calls: `EAGAIN` is the caller's to act on, and so is `EINTR`. What
+//! [`recvmsg`](crate::recvmsg) returns borrows its buffer, so a closure that is called again cannot return it, but a
+//! loop can:
+//!
+//! ```
+//! use ancillary::{ControlSpace, recvmsg};
+//! use rustix::fd::AsFd;
+//! use rustix::io::{Errno, IoSliceMut};
+//! use rustix::net::RecvFlags;
+//!
+//! fn count_descriptors(socket: impl AsFd) -> Result<usize, Errno> {
+//!     let (mut data, mut space) = ([0; 64], ControlSpace::<64>::new());
+//!     let mut received = loop {
+//!         match recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
+//!             Err(Errno::INTR) => continue,
+//!             other => break other?,
+//!         }
+//!     };
+//!     Ok(received.take_descriptors().count())
+//! }
+//! ```
 //!
 //! `unsafe` is here because a system call reads and writes memory through pointers.
 

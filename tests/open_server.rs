@@ -1,0 +1,103 @@
+//! The example `open_server`, run as a user would run it.
+#![cfg(all(feature = "std", target_os = "linux"))]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+fn example() -> Command {
+    // Cargo has built it: tests are in target/…/deps, examples beside that.
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().unwrap().parent().unwrap().join("examples/open_server");
+    assert!(program.exists(), "{} is built by `cargo test`, and by `cargo build --examples`", program.display());
+    Command::new(program)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn without_arguments_it_shows_the_whole_thing() {
+    let Output { status, stdout, stderr } = example().output().unwrap();
+    let (stdout, stderr) = (text(&stdout), text(&stderr));
+    assert!(status.success(), "{stderr}");
+    assert!(stdout.contains("read-only, close-on-exec"), "{stdout}");
+    assert!(stdout.contains("name = \"ancillary\""), "{stdout}");
+    assert!(stdout.contains("No such file or directory (os error 2)"), "{stdout}");
+    assert!(stdout.contains("Permission denied (os error 13)"), "{stdout}");
+    // Another process, and who asked as the kernel knows it.
+    let user = rustix::process::getuid().as_raw();
+    assert!(stderr.contains(&format!("of user {user}, ")), "{stderr}");
+}
+
+#[test]
+fn it_opens_a_path() {
+    let file = Temporary::new("path");
+    fs::write(&file.0, "first line\nsecond line\n").unwrap();
+    let Output { status, stdout, .. } = example().arg(&file.0).output().unwrap();
+    assert!(status.success());
+    assert!(text(&stdout).contains("    first line\n    second line\n"));
+}
+
+#[test]
+fn both_halves_by_hand() {
+    let (socket, file) = (Temporary::new("socket"), Temporary::new("file"));
+    fs::write(&file.0, "through a descriptor\n").unwrap();
+    let _server = Server::start(&socket.0);
+
+    let opened = example().arg("open").args([&socket.0, &file.0]).output().unwrap();
+    assert!(opened.status.success(), "{}", text(&opened.stderr));
+    assert!(text(&opened.stdout).contains("through a descriptor"));
+
+    let refused = example().arg("open").arg(&socket.0).arg("/no/such/file").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("os error 2"));
+}
+
+#[test]
+fn wrong_arguments_are_told_how() {
+    for arguments in [&["serve"][..], &["open", "socket"], &["--help"], &["a", "b", "c", "d"]] {
+        let Output { status, stderr, .. } = example().args(arguments).output().unwrap();
+        assert_eq!(status.code(), Some(2), "{arguments:?}");
+        assert!(text(&stderr).starts_with("usage:"));
+    }
+}
+
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Self {
+        Temporary(std::env::temp_dir().join(format!("ancillary-{name}-{}", std::process::id())))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+struct Server(Child);
+
+impl Server {
+    /// Returns when it listens: it says so.
+    fn start(socket: &PathBuf) -> Self {
+        use std::io::{BufRead, BufReader};
+        let mut child = example().arg("serve").arg(socket).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.contains("listening"), "{line}");
+        // What it says from now on is read, so that it is never kept waiting.
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        Server(child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
