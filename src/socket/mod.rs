@@ -39,6 +39,7 @@
 
 mod backend;
 mod header;
+#[cfg(linux_kernel)]
 mod process;
 mod proof;
 

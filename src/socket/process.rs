@@ -1,6 +1,5 @@
 //! What this process can say about itself.
 
-#[cfg(linux_kernel)]
 impl crate::message::ScmCredentials {
     /// The credentials of this process: its process id, real user id and real group id, which any process may send.
     ///
@@ -11,7 +10,7 @@ impl crate::message::ScmCredentials {
     /// assert_eq!(credentials.uid, rustix::process::getuid().as_raw());
     /// ```
     pub fn of_this_process() -> Self {
-        use super::backend;
-        Self { pid: backend::pid(), uid: backend::uid(), gid: backend::gid() }
+        let (pid, uid, gid) = super::backend::ids();
+        Self { pid, uid, gid }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::layout::Layout;
 use core::mem::offset_of;
-use static_assertions::{const_assert, const_assert_eq};
+use static_assertions::const_assert_eq;
 
 const NATIVE: Layout = Layout::NATIVE;
 
@@ -19,7 +19,7 @@ const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_FIELD_PADDING, LEN_FIE
 
 // libc 0.2 gives NetBSD on aarch64 an alignment of 4; NetBSD's own headers say 16 (sys/arch/arm/include/cdefs.h 1.19).
 #[cfg(not(all(target_os = "netbsd", target_arch = "aarch64")))]
-const_assert!(lengths_agree());
+static_assertions::const_assert!(lengths_agree());
 
 /// `CMSG_LEN` and `CMSG_SPACE` agree for every short payload, and for as many descriptors as anybody takes.
 #[cfg(not(all(target_os = "netbsd", target_arch = "aarch64")))]

@@ -70,23 +70,11 @@ pub(in crate::socket) unsafe fn recvmsg(
     result(unsafe { ::libc::recvmsg(socket.as_raw_fd(), header, flags as c_int) })
 }
 
-/// The ids the kernel would give for this process: its process id, real user id and real group id.
-#[allow(dead_code, reason = "only Linux sends credentials")]
-pub(in crate::socket) fn pid() -> i32 {
-    // SAFETY: getpid has no precondition.
-    unsafe { ::libc::getpid() }
-}
-
-#[allow(dead_code, reason = "only Linux sends credentials")]
-pub(in crate::socket) fn uid() -> u32 {
-    // SAFETY: getuid has no precondition.
-    unsafe { ::libc::getuid() as u32 }
-}
-
-#[allow(dead_code, reason = "only Linux sends credentials")]
-pub(in crate::socket) fn gid() -> u32 {
-    // SAFETY: getgid has no precondition.
-    unsafe { ::libc::getgid() as u32 }
+/// The process id, real user id and real group id of this process.
+#[cfg(linux_kernel)]
+pub(in crate::socket) fn ids() -> (i32, u32, u32) {
+    // SAFETY: these calls have no precondition.
+    unsafe { (::libc::getpid(), ::libc::getuid(), ::libc::getgid()) }
 }
 
 /// A result in C's way: what is negative has left an error behind.

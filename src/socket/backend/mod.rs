@@ -2,6 +2,6 @@
 
 mod libc;
 
-pub(super) use self::libc::{
-    CLOEXEC_ON_RECEIVE, MsgHdr, gid, message_header, pid, received_control_len, recvmsg, sendmsg, uid,
-};
+#[cfg(linux_kernel)]
+pub(super) use self::libc::ids;
+pub(super) use self::libc::{CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg};
