@@ -5,6 +5,7 @@
 //! - `apple`: the kernel behind them is XNU.
 //! - `native_layout="…"`: the layout of the target's `struct cmsghdr`, named as in `src/layout/named.rs`.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
+//! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
 //! - `peek_shows_no_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` is not a descriptor.
 
 use std::env;
@@ -22,6 +23,10 @@ const LAYOUTS: [&str; 11] = [
     "windows_64",
     "windows_32",
 ];
+
+/// Under these names the C libraries have the function that gives the address of `errno`.
+const ERRNO_LOCATIONS: [&str; 7] =
+    ["__errno_location", "__errno", "__error", "___errno", "_errnop", "__get_errno_ptr", "_Errno"];
 
 struct Target {
     os: String,
@@ -61,6 +66,19 @@ impl Target {
                 self.os.as_str(),
                 "freebsd" | "dragonfly" | "netbsd" | "openbsd" | "illumos" | "hurd" | "cygwin"
             )
+    }
+
+    fn errno_location(&self) -> &'static str {
+        match self.os.as_str() {
+            _ if self.is_apple() => "__error",
+            "freebsd" => "__error",
+            "android" | "netbsd" | "openbsd" | "cygwin" => "__errno",
+            "illumos" | "solaris" => "___errno",
+            "haiku" => "_errnop",
+            "nto" => "__get_errno_ptr",
+            "aix" => "_Errno",
+            _ => "__errno_location",
+        }
     }
 
     /// The C definition each name stands for is quoted in `src/layout/named.rs`.
@@ -111,8 +129,11 @@ fn main() {
     }
     println!("cargo::rustc-check-cfg=cfg(native_layout, values(\"{}\"))", LAYOUTS.join("\", \""));
 
+    println!("cargo::rustc-check-cfg=cfg(errno_location, values(\"{}\"))", ERRNO_LOCATIONS.join("\", \""));
+
     let target = Target::of_this_build();
     println!("cargo::rustc-cfg=native_layout=\"{}\"", target.layout());
+    println!("cargo::rustc-cfg=errno_location=\"{}\"", target.errno_location());
     for (name, holds) in [
         ("sockets", target.has_sockets()),
         ("linux_kernel", target.is_linux_kernel()),

@@ -1,5 +1,5 @@
 use super::{ControlError, ControlMessage};
-use crate::layout::{AsLayout, Layout, Native};
+use crate::layout::{AsLayout, Header, Layout, Native};
 use core::ffi::c_int;
 use core::iter::FusedIterator;
 
@@ -17,19 +17,17 @@ pub(crate) struct Frame {
 /// A header whose length cannot be true.
 #[derive(Clone, Copy)]
 pub(crate) struct FalseLength {
-    pub(crate) level: c_int,
-    pub(crate) message_type: c_int,
-    claimed: u64,
+    pub(crate) header: Header,
 }
 
 impl FalseLength {
     /// Whether the header claims more than there is, rather than less than itself.
     pub(crate) fn is_beyond(self, layout: Layout) -> bool {
-        self.claimed >= layout.data_offset() as u64
+        self.header.cmsg_len >= layout.data_offset() as u64
     }
 
     pub(crate) fn error(self, layout: Layout, offset: usize, remaining: usize) -> ControlError {
-        let claimed = self.claimed;
+        let claimed = self.header.cmsg_len;
         if self.is_beyond(layout) {
             ControlError::LengthBeyondBuffer { offset, claimed, remaining }
         } else {
@@ -48,18 +46,17 @@ pub(crate) fn frame(layout: Layout, header: &[u8], remaining: usize) -> Option<R
         return None;
     }
     let header = layout.read_header(header)?;
-    let (level, message_type, claimed) = (header.level, header.message_type, header.cmsg_len);
-    if claimed < layout.data_offset() as u64 || claimed > remaining as u64 {
-        return Some(Err(FalseLength { level, message_type, claimed }));
+    if header.cmsg_len < layout.data_offset() as u64 || header.cmsg_len > remaining as u64 {
+        return Some(Err(FalseLength { header }));
     }
     // Exact: it is at most `remaining`.
-    let len = claimed as usize;
+    let len = header.cmsg_len as usize;
     // The padding of the last message may be missing, whole or in part.
     let step = match layout.align(len) {
         Some(step) if step < remaining => step,
         _ => remaining,
     };
-    Some(Ok(Frame { level, message_type, len, step }))
+    Some(Ok(Frame { level: header.level, message_type: header.message_type, len, step }))
 }
 
 /// How a walk over a control buffer ended.

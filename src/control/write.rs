@@ -219,6 +219,7 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     }
 }
 
+#[cfg(sockets)]
 impl ControlWriter<'_> {
     /// Appends a message of descriptors, given by their numbers.
     ///

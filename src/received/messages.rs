@@ -54,7 +54,7 @@ pub struct Messages<'r> {
     total: usize,
     owns_descriptors: bool,
     /// The message that claims more than there is, after its error was told.
-    clamped: Option<(c_int, c_int, &'r mut [u8])>,
+    clamped: Option<RawMessage<'r>>,
 }
 
 /// A message as it lies in the buffer.
@@ -95,8 +95,8 @@ impl<'r> Messages<'r> {
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
     pub fn clamped(&mut self) -> Option<Message<'r>> {
-        let (level, message_type, payload) = self.clamped.take()?;
-        Some(self.message(RawMessage { level, message_type, payload }))
+        let raw = self.clamped.take()?;
+        Some(self.message(raw))
     }
 
     /// The descriptors of the next message that has any, a clamped one too.
@@ -108,10 +108,7 @@ impl<'r> Messages<'r> {
         loop {
             let raw = match self.next_raw() {
                 Some(Ok(raw)) => raw,
-                Some(Err(_)) | None => {
-                    let (level, message_type, payload) = self.clamped.take()?;
-                    RawMessage { level, message_type, payload }
-                }
+                Some(Err(_)) | None => self.clamped.take()?,
             };
             if platform::holds_received_descriptors(raw.level, raw.message_type) {
                 return Some(Descriptors::new(raw.payload));
@@ -154,7 +151,11 @@ impl<'r> Messages<'r> {
                     let payload = rest.get_mut(NATIVE.data_offset()..)?;
                     // SAFETY: the system has cut this message where the buffer ends and written it up to there.
                     let payload = unsafe { uninit::init_mut(payload) };
-                    self.clamped = Some((length.level, length.message_type, payload));
+                    self.clamped = Some(RawMessage {
+                        level: length.header.level,
+                        message_type: length.header.message_type,
+                        payload,
+                    });
                 }
                 Some(Err(error))
             }

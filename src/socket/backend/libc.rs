@@ -91,17 +91,19 @@ fn last_error() -> Errno {
 
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 use ::libc::___errno as errno_location;
+#[cfg(errno_location = "___errno")]
+use ::libc::___errno as errno_location;
 #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd", target_os = "cygwin"))]
 use ::libc::__errno as errno_location;
-#[cfg(any(target_os = "linux", target_os = "dragonfly", target_os = "fuchsia", target_os = "hurd"))]
+#[cfg(errno_location = "__errno")]
+use ::libc::__errno as errno_location;
+#[cfg(errno_location = "__errno_location")]
 use ::libc::__errno_location as errno_location;
-#[cfg(any(target_os = "emscripten", target_os = "redox"))]
-use ::libc::__errno_location as errno_location;
-#[cfg(any(apple, target_os = "freebsd"))]
+#[cfg(errno_location = "__error")]
 use ::libc::__error as errno_location;
-#[cfg(target_os = "nto")]
+#[cfg(errno_location = "__get_errno_ptr")]
 use ::libc::__get_errno_ptr as errno_location;
-#[cfg(target_os = "aix")]
+#[cfg(errno_location = "_Errno")]
 use ::libc::_Errno as errno_location;
-#[cfg(target_os = "haiku")]
+#[cfg(errno_location = "_errnop")]
 use ::libc::_errnop as errno_location;
