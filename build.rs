@@ -6,13 +6,14 @@
 //! - `native_layout="…"`: the layout of the target's `struct cmsghdr`, named as in `src/layout/named.rs`.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
-//! - `peek_shows_no_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` is not a descriptor.
+//! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
 
 use std::env;
 
-const LAYOUTS: [&str; 11] = [
+const LAYOUTS: [&str; 12] = [
     "linux_64",
     "linux_32",
+    "musl_64_le",
     "darwin",
     "bsd_align_4",
     "bsd_align_8",
@@ -102,6 +103,7 @@ impl Target {
             ("illumos" | "solaris", "sparc" | "sparc64") => "solaris_sparc",
             ("illumos" | "solaris", _) => "illumos_x86",
             ("aix", _) => "aix",
+            ("fuchsia", _) => "musl_64_le",
             ("windows", _) => {
                 if wide {
                     "windows_64"
@@ -109,7 +111,7 @@ impl Target {
                     "windows_32"
                 }
             }
-            // Linux, and all who took its definition: Redox, Fuchsia, Cygwin, emscripten, WASI,
+            // Linux, and all who took its definition: Redox, Cygwin, emscripten, WASI,
             // and kernels in Rust that speak Linux's interface on a target without a system.
             _ => {
                 if wide {
@@ -124,7 +126,7 @@ impl Target {
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for name in ["sockets", "linux_kernel", "apple", "cloexec_on_receive", "peek_shows_no_descriptors"] {
+    for name in ["sockets", "linux_kernel", "apple", "cloexec_on_receive", "peek_installs_descriptors"] {
         println!("cargo::rustc-check-cfg=cfg({name})");
     }
     println!("cargo::rustc-check-cfg=cfg(native_layout, values(\"{}\"))", LAYOUTS.join("\", \""));
@@ -139,7 +141,7 @@ fn main() {
         ("linux_kernel", target.is_linux_kernel()),
         ("apple", target.is_apple()),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
-        ("peek_shows_no_descriptors", target.is_apple() || target.os == "freebsd"),
+        ("peek_installs_descriptors", target.is_linux_kernel()),
     ] {
         if holds {
             println!("cargo::rustc-cfg={name}");

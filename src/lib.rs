@@ -50,15 +50,16 @@
 //!
 //! # The map of the house
 //!
-//! Each room may use those above it and none below.
+//! The crate is a house of modules, its rooms. Each may use those above it and none below.
 //!
 //! | room | what lives there | `unsafe` |
 //! |---|---|---|
+//! | `platform` (private) | the target's own constants | none |
 //! | [`layout`] | the numbers of an ABI, and the arithmetic over them: [`Layout`] | none |
 //! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlSpace`] | one corner: memory that may not have been written |
 //! | [`message`] | what the bytes mean: the traits, and the types of messages | none |
 //! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
-//! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors |
+//! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors, and the bytes they came in |
 //!
 //! # Promises
 //!

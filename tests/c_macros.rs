@@ -119,6 +119,6 @@ fn the_walk_is_the_systems() {
 }
 
 fn write_length(control: &mut Control, offset: usize, cmsg_len: usize) {
-    let header = ancillary::layout::Header { cmsg_len: cmsg_len as u64, level: 0, message_type: 0 };
+    let header = ancillary::layout::ControlHeader { cmsg_len: cmsg_len as u64, level: 0, message_type: 0 };
     assert!(NATIVE.write_header(header, &mut control.0[offset..]));
 }

@@ -217,7 +217,7 @@ quickcheck! {
             }
         };
         let Some(damaged) = starts.get(usize::from(damage) % starts.len().max(1)).copied() else { return true };
-        let header = ancillary::layout::Header { cmsg_len: length, level: 0, message_type: 0 };
+        let header = ancillary::layout::ControlHeader { cmsg_len: length, level: 0, message_type: 0 };
         if !layout.write_header(header, &mut bytes[damaged..]) {
             return true;
         }

@@ -1,5 +1,5 @@
 use super::{ControlMessages, End};
-use crate::layout::AsLayout;
+use crate::layout::LayoutChoice;
 use core::fmt;
 
 /// How many bytes of a payload are drawn.
@@ -16,7 +16,7 @@ const SHOWN: usize = 16;
 ///     "     0: level 1, type 2, 6 bytes: 01 02 03 04 05 06\n    20: 1 byte left over"
 /// );
 /// ```
-impl<A: AsLayout> fmt::Display for ControlMessages<'_, A> {
+impl<A: LayoutChoice> fmt::Display for ControlMessages<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut messages = self.clone();
         loop {

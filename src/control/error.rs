@@ -19,7 +19,7 @@ pub enum ControlError {
     },
     /// A header claims more bytes than the buffer has.
     ///
-    /// Apple's kernel does this when it truncates. What is really there can be had from
+    /// Apple's kernel does this when it truncates. What is really there comes from
     /// [`ControlMessages::clamped`](super::ControlMessages::clamped).
     LengthBeyondBuffer {
         /// Where the header begins in the buffer, in bytes.
@@ -108,8 +108,8 @@ pub enum PushError {
     /// Plain bytes were pushed as `SCM_RIGHTS` into a buffer that safe code can send.
     ///
     /// A descriptor that is sent must be borrowed until then: push a [`ScmRights`](crate::message::ScmRights). A writer
-    /// [with an explicit layout](super::ControlWriter::with_layout) takes any bytes, and what it writes is sent by the
-    /// `unsafe` raw call.
+    /// with a [`Layout`](crate::Layout) value ([`with_layout`](super::ControlWriter::with_layout)) takes any bytes, and
+    /// what it writes is sent by the `unsafe` raw call.
     DescriptorsNotBorrowed {
         /// The level that was asked for.
         level: c_int,

@@ -1,4 +1,4 @@
-//! Bytes to messages and back: reading any control buffer, writing one into memory of the caller's.
+//! Bytes to messages and back: reading any control buffer, writing one into the caller's memory.
 //!
 //! | type | what it is |
 //! |---|---|
@@ -6,23 +6,31 @@
 //! | [`ControlMessage`] | one message: level, type, payload |
 //! | [`ControlError`], [`End`] | what is wrong with the bytes, and where; how a walk ended |
 //! | [`ControlWriter`], [`PushError`] | appends messages; why one was not appended |
-//! | [`ControlRoom`], [`ControlSpace`] | memory to write to: the caller's, or aligned storage for a stack |
+//! | [`TranslateError`] | why the messages of another buffer were not appended |
+//! | [`ControlKind`], [`FixedPayload`], [`ListPayload`] | the numbers and the size of a kind of message |
+//! | [`ControlMemory`], [`ControlSpace`] | memory to write to: the caller's, or aligned storage for a stack |
 //! | [`control_space!`](crate::control_space), [`control_len!`](crate::control_len) | the room for a set of messages, as a constant |
 //!
 //! `unsafe` is in one file, `uninit.rs`, and in the calls to it: memory that may not have been written yet.
 
 mod draw;
 mod error;
+mod kind;
 mod message;
 mod read;
 mod room;
+mod translate;
 pub(crate) mod uninit;
 mod write;
 
 pub use error::{ControlError, PushError};
+#[doc(hidden)]
+pub use kind::payload_size_of_list;
+pub use kind::{ControlKind, FixedPayload, ListPayload};
 pub use message::ControlMessage;
 pub use read::{ControlMessages, End};
-pub use room::{ControlRoom, ControlSpace};
+pub use room::{ControlMemory, ControlSpace};
+pub use translate::TranslateError;
 pub use write::ControlWriter;
 
 #[cfg(sockets)]

@@ -1,5 +1,5 @@
 use super::{ControlError, ControlMessage};
-use crate::layout::{AsLayout, Header, Layout, Native};
+use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::ffi::c_int;
 use core::iter::FusedIterator;
 
@@ -17,7 +17,7 @@ pub(crate) struct Frame {
 /// A header whose length cannot be true.
 #[derive(Clone, Copy)]
 pub(crate) struct FalseLength {
-    pub(crate) header: Header,
+    pub(crate) header: ControlHeader,
 }
 
 impl FalseLength {
@@ -112,7 +112,7 @@ pub enum End {
 #[doc(alias = "CMSG_FIRSTHDR")]
 #[doc(alias = "CMSG_NXTHDR")]
 #[must_use = "an iterator does nothing until it is walked"]
-pub struct ControlMessages<'a, A: AsLayout = Native> {
+pub struct ControlMessages<'a, A: LayoutChoice = Native> {
     rest: &'a [u8],
     total: usize,
     error: Option<ControlError>,
@@ -129,7 +129,7 @@ impl<'a> ControlMessages<'a> {
     }
 }
 
-impl<'a, A: AsLayout> ControlMessages<'a, A> {
+impl<'a, A: LayoutChoice> ControlMessages<'a, A> {
     /// Reads `bytes` as a control buffer of any layout.
     ///
     /// ```
@@ -215,7 +215,7 @@ impl<'a, A: AsLayout> ControlMessages<'a, A> {
     }
 }
 
-impl<'a, A: AsLayout> Iterator for ControlMessages<'a, A> {
+impl<'a, A: LayoutChoice> Iterator for ControlMessages<'a, A> {
     type Item = Result<ControlMessage<'a>, ControlError>;
 
     #[inline]
@@ -244,4 +244,4 @@ impl<'a, A: AsLayout> Iterator for ControlMessages<'a, A> {
     }
 }
 
-impl<A: AsLayout> FusedIterator for ControlMessages<'_, A> {}
+impl<A: LayoutChoice> FusedIterator for ControlMessages<'_, A> {}

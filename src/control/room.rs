@@ -2,27 +2,27 @@ use super::{ControlWriter, uninit};
 use core::fmt;
 use core::mem::MaybeUninit;
 
-/// Memory of the caller's to write control messages to, initialised or not, at any address.
+/// The caller's memory, to write control messages to, initialised or not, at any address.
 ///
 /// It is made from `&mut [u8]`, `&mut [MaybeUninit<u8>]`, arrays of both, or a [`ControlSpace`].
 ///
 /// ```
-/// use ancillary::control::ControlRoom;
+/// use ancillary::control::ControlMemory;
 ///
 /// let mut bytes = [0u8; 32];
-/// assert_eq!(ControlRoom::from(&mut bytes).len(), 32);
-/// assert!(ControlRoom::none().is_empty());
+/// assert_eq!(ControlMemory::from(&mut bytes).len(), 32);
+/// assert!(ControlMemory::none().is_empty());
 /// ```
-pub struct ControlRoom<'a> {
-    /// Never handed out: it may be somebody's `&mut [u8]`, into which nothing uninitialised may be written.
+pub struct ControlMemory<'a> {
+    /// Perhaps somebody's `&mut [u8]`: nothing uninitialised may be written to it.
     bytes: &'a mut [MaybeUninit<u8>],
 }
 
-impl<'a> ControlRoom<'a> {
+impl<'a> ControlMemory<'a> {
     /// No room at all: a call with it says that it wants no control messages.
     #[inline]
     pub const fn none() -> Self {
-        ControlRoom { bytes: &mut [] }
+        ControlMemory { bytes: &mut [] }
     }
 
     /// How many bytes there are.
@@ -37,63 +37,56 @@ impl<'a> ControlRoom<'a> {
         self.bytes.is_empty()
     }
 
+    /// The memory itself.
+    ///
+    /// # Safety
+    ///
+    /// Nothing uninitialised is written through the result: it may be somebody's `&mut [u8]`.
     #[inline]
-    pub(crate) fn as_uninit(&self) -> &[MaybeUninit<u8>] {
-        self.bytes
-    }
-
-    /// What is written through the result must be initialised.
-    #[inline]
-    pub(crate) fn as_uninit_mut(&mut self) -> &mut [MaybeUninit<u8>] {
-        self.bytes
-    }
-
-    /// What is written through the result must be initialised.
-    #[cfg(sockets)]
-    #[inline]
-    pub(crate) fn into_uninit(self) -> &'a mut [MaybeUninit<u8>] {
+    pub(crate) unsafe fn into_uninit(self) -> &'a mut [MaybeUninit<u8>] {
         self.bytes
     }
 }
 
-impl fmt::Debug for ControlRoom<'_> {
+impl fmt::Debug for ControlMemory<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlRoom").field("len", &self.len()).finish()
+        f.debug_struct("ControlMemory").field("len", &self.len()).finish()
     }
 }
 
-impl<'a> From<&'a mut [MaybeUninit<u8>]> for ControlRoom<'a> {
+impl<'a> From<&'a mut [MaybeUninit<u8>]> for ControlMemory<'a> {
     #[inline]
     fn from(bytes: &'a mut [MaybeUninit<u8>]) -> Self {
-        ControlRoom { bytes }
+        ControlMemory { bytes }
     }
 }
 
-impl<'a> From<&'a mut [u8]> for ControlRoom<'a> {
+impl<'a> From<&'a mut [u8]> for ControlMemory<'a> {
     #[inline]
     fn from(bytes: &'a mut [u8]) -> Self {
-        ControlRoom { bytes: uninit::uninit(bytes) }
+        // SAFETY: `into_uninit` alone gives the result out, under the same condition.
+        ControlMemory { bytes: unsafe { uninit::as_uninit(bytes) } }
     }
 }
 
-impl<'a, const N: usize> From<&'a mut [MaybeUninit<u8>; N]> for ControlRoom<'a> {
+impl<'a, const N: usize> From<&'a mut [MaybeUninit<u8>; N]> for ControlMemory<'a> {
     #[inline]
     fn from(bytes: &'a mut [MaybeUninit<u8>; N]) -> Self {
-        ControlRoom { bytes }
+        ControlMemory { bytes }
     }
 }
 
-impl<'a, const N: usize> From<&'a mut [u8; N]> for ControlRoom<'a> {
+impl<'a, const N: usize> From<&'a mut [u8; N]> for ControlMemory<'a> {
     #[inline]
     fn from(bytes: &'a mut [u8; N]) -> Self {
-        ControlRoom::from(bytes.as_mut_slice())
+        ControlMemory::from(bytes.as_mut_slice())
     }
 }
 
-impl<'a, const N: usize> From<&'a mut ControlSpace<N>> for ControlRoom<'a> {
+impl<'a, const N: usize> From<&'a mut ControlSpace<N>> for ControlMemory<'a> {
     #[inline]
     fn from(space: &'a mut ControlSpace<N>) -> Self {
-        ControlRoom { bytes: &mut space.bytes }
+        ControlMemory { bytes: &mut space.bytes }
     }
 }
 
@@ -163,8 +156,9 @@ impl<const N: usize> fmt::Debug for ControlSpace<N> {
 
 /// The room in bytes for a set of messages in the target's layout, as one constant: the sum of their `CMSG_SPACE`.
 ///
-/// Each item is a [`ControlKind`](crate::message::ControlKind), `Kind[n]` for a payload that is a list of `n`, or
-/// `raw[n]` for a payload of `n` bytes. A room that is more than a `usize` holds does not compile.
+/// Each item is `Kind`, a [`FixedPayload`](crate::control::FixedPayload); `Kind[n]`, a
+/// [`ListPayload`](crate::control::ListPayload) of `n` elements; or `raw[n]`, a payload of `n` bytes. A room that is
+/// more than a `usize` holds does not compile.
 ///
 /// A receiver counts everything that arrives: on a socket with `SO_PASSCRED`, credentials come before the descriptors
 /// and take their room if none was planned.
@@ -228,9 +222,9 @@ macro_rules! __payload_size {
         $count
     };
     ($kind:path) => {
-        <$kind as $crate::message::ControlKind>::PAYLOAD_SIZE
+        <$kind as $crate::control::FixedPayload>::PAYLOAD_SIZE
     };
     ($($kind:ident)::+ [$count:expr]) => {
-        $crate::message::payload_size_of_list::<$($kind)::+>($count)
+        $crate::control::payload_size_of_list::<$($kind)::+>($count)
     };
 }

@@ -4,11 +4,13 @@ use core::mem::MaybeUninit;
 
 /// Bytes as bytes that need not be initialised.
 ///
-/// What is written through the result must be initialised: the caller gets its bytes back.
-/// [`ControlRoom`](super::ControlRoom) keeps that promise by never handing the result out.
-pub(crate) fn uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+/// # Safety
+///
+/// Nothing uninitialised is written through the result: the bytes are their owner's again when the borrow ends.
+pub(crate) unsafe fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     let (pointer, len) = (bytes.as_mut_ptr(), bytes.len());
-    // SAFETY: `MaybeUninit<u8>` has the layout of `u8`, and pointer and length come from one exclusive borrow.
+    // SAFETY: `MaybeUninit<u8>` has the layout of `u8`, pointer and length come from one exclusive borrow, and the
+    // caller promises that the bytes stay initialised.
     unsafe { core::slice::from_raw_parts_mut(pointer.cast::<MaybeUninit<u8>>(), len) }
 }
 
@@ -17,7 +19,7 @@ pub(crate) fn uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
 /// # Safety
 ///
 /// Every one of `bytes` is initialised.
-pub(crate) unsafe fn init(bytes: &[MaybeUninit<u8>]) -> &[u8] {
+pub(crate) unsafe fn assume_init(bytes: &[MaybeUninit<u8>]) -> &[u8] {
     // SAFETY: `u8` has the layout of `MaybeUninit<u8>`, pointer and length come from one borrow, and the caller
     // promises that all is initialised.
     unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast::<u8>(), bytes.len()) }
@@ -28,21 +30,21 @@ pub(crate) unsafe fn init(bytes: &[MaybeUninit<u8>]) -> &[u8] {
 /// # Safety
 ///
 /// Every one of `bytes` is initialised.
-pub(crate) unsafe fn init_mut(bytes: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+pub(crate) unsafe fn assume_init_mut(bytes: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     let (pointer, len) = (bytes.as_mut_ptr(), bytes.len());
     // SAFETY: `u8` has the layout of `MaybeUninit<u8>`, pointer and length come from one exclusive borrow, the caller
     // promises that all is initialised, and a `u8` written through the result leaves it so.
     unsafe { core::slice::from_raw_parts_mut(pointer.cast::<u8>(), len) }
 }
 
-/// Writes zeros and hands the bytes out.
+/// Zeroed bytes are initialised, and can be given out as bytes.
 #[inline]
 pub(crate) fn zeroed(bytes: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     for byte in &mut *bytes {
         byte.write(0);
     }
     // SAFETY: the loop has written every byte.
-    unsafe { init_mut(bytes) }
+    unsafe { assume_init_mut(bytes) }
 }
 
 /// Writes as many bytes of `source` as fit.

@@ -1,10 +1,12 @@
-use super::{ControlRoom, PushError, uninit};
-use crate::layout::{AsLayout, Header, Layout, Native};
+use super::{ControlMemory, PushError, uninit};
+use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::ffi::c_int;
 use core::fmt;
 use core::mem::MaybeUninit;
+#[cfg(sockets)]
+use rustix::fd::{AsRawFd, BorrowedFd};
 
-/// Writes control messages one after the other into memory of the caller's.
+/// Writes control messages one after the other into the caller's memory.
 ///
 /// The memory may be at any address, of any length, and uninitialised; no byte of it is skipped. A push does a fixed
 /// amount of work and touches only the bytes of its own message. Every byte up to [`used`](ControlWriter::used) is
@@ -24,21 +26,65 @@ use core::mem::MaybeUninit;
 /// assert_eq!(writer.used(), ancillary::Layout::NATIVE.space(4).unwrap());
 /// # Ok::<(), ancillary::PushError>(())
 /// ```
-pub struct ControlWriter<'a, A: AsLayout = Native> {
-    room: ControlRoom<'a>,
-    /// The bytes of the messages so far, all initialised: a multiple of the header alignment, or all there are.
-    used: usize,
+pub struct ControlWriter<'a, A: LayoutChoice = Native> {
+    /// Perhaps somebody's `&mut [u8]`: nothing uninitialised is written to it.
+    memory: &'a mut [MaybeUninit<u8>],
+    written: Written,
+    layout: A,
+}
+
+/// What is in a writer's memory.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Written {
+    /// The bytes of the messages, all initialised: a multiple of the header alignment, or all there are.
+    bytes: usize,
     /// How many descriptors are among them.
     descriptors: usize,
-    layout: A,
+}
+
+/// What a payload is made from.
+enum Payload<'p> {
+    Bytes(&'p [u8]),
+    Zeros(usize),
+    #[cfg(sockets)]
+    Descriptors(&'p [BorrowedFd<'p>]),
+}
+
+impl Payload<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Payload::Bytes(bytes) => bytes.len(),
+            Payload::Zeros(len) => *len,
+            #[cfg(sockets)]
+            Payload::Descriptors(descriptors) => size_of_val(*descriptors),
+        }
+    }
+
+    /// Writes every byte of `memory`, which has as many as the payload.
+    #[inline]
+    fn write(&self, memory: &mut [MaybeUninit<u8>]) {
+        match self {
+            Payload::Bytes(bytes) => uninit::copy(bytes, memory),
+            Payload::Zeros(_) => {
+                uninit::zeroed(memory);
+            }
+            #[cfg(sockets)]
+            Payload::Descriptors(descriptors) => {
+                for (slot, descriptor) in memory.chunks_exact_mut(size_of::<c_int>()).zip(*descriptors) {
+                    uninit::copy(&descriptor.as_raw_fd().to_ne_bytes(), slot);
+                }
+            }
+        }
+    }
 }
 
 impl<'a> ControlWriter<'a> {
     /// A writer of the target's own layout, over `&mut [u8]`, `&mut [MaybeUninit<u8>]` or a
     /// [`ControlSpace`](super::ControlSpace).
     #[inline]
-    pub fn new(room: impl Into<ControlRoom<'a>>) -> Self {
-        ControlWriter { room: room.into(), used: 0, descriptors: 0, layout: Native }
+    pub fn new(memory: impl Into<ControlMemory<'a>>) -> Self {
+        Self::with_layout(Native, memory)
     }
 
     /// A writer without room: for a call that sends no control message.
@@ -51,15 +97,15 @@ impl<'a> ControlWriter<'a> {
     /// ```
     #[inline]
     pub const fn empty() -> Self {
-        ControlWriter { room: ControlRoom::none(), used: 0, descriptors: 0, layout: Native }
+        ControlWriter { memory: &mut [], written: Written { bytes: 0, descriptors: 0 }, layout: Native }
     }
 }
 
-impl<'a, A: AsLayout> ControlWriter<'a, A> {
+impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// A writer of any layout.
     ///
-    /// It takes messages of any level and type with any bytes, `SCM_RIGHTS` with plain numbers too: its bytes are data,
-    /// for another process or for a call that is `unsafe` to make.
+    /// With a [`Layout`] value it takes messages of any level and type with any bytes, `SCM_RIGHTS` with plain numbers
+    /// too: its bytes are data, for another process or for a call that is `unsafe` to make.
     ///
     /// ```
     /// use ancillary::{ControlWriter, Layout};
@@ -71,8 +117,10 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     /// # Ok::<(), ancillary::PushError>(())
     /// ```
     #[inline]
-    pub fn with_layout(layout: A, room: impl Into<ControlRoom<'a>>) -> Self {
-        ControlWriter { room: room.into(), used: 0, descriptors: 0, layout }
+    pub fn with_layout(layout: A, memory: impl Into<ControlMemory<'a>>) -> Self {
+        // SAFETY: all that is written to it here is written as a `u8`.
+        let memory = unsafe { memory.into().into_uninit() };
+        ControlWriter { memory, written: Written::default(), layout }
     }
 
     /// Appends a message with a copy of `payload`.
@@ -95,7 +143,7 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     #[inline]
     pub fn push_raw(&mut self, level: c_int, message_type: c_int, payload: &[u8]) -> Result<(), PushError> {
         self.refuse_descriptors(level, message_type)?;
-        self.append(level, message_type, payload.len(), |room| uninit::copy(payload, room))?;
+        self.append(level, message_type, Payload::Bytes(payload))?;
         Ok(())
     }
 
@@ -118,12 +166,10 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     #[inline]
     pub fn reserve(&mut self, level: c_int, message_type: c_int, payload_len: usize) -> Result<&mut [u8], PushError> {
         self.refuse_descriptors(level, message_type)?;
-        let offset = self.append(level, message_type, payload_len, |room| {
-            uninit::zeroed(room);
-        })?;
-        let payload = self.room.as_uninit_mut().get_mut(offset..offset + payload_len).unwrap_or_default();
+        let offset = self.append(level, message_type, Payload::Zeros(payload_len))?;
+        let payload = self.memory.get_mut(offset..offset + payload_len).unwrap_or_default();
         // SAFETY: these bytes have just been zeroed.
-        Ok(unsafe { uninit::init_mut(payload) })
+        Ok(unsafe { uninit::assume_init_mut(payload) })
     }
 
     /// How many bytes the messages take: what `msg_controllen` is to say.
@@ -133,7 +179,7 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn used(&self) -> usize {
-        self.used
+        self.written.bytes
     }
 
     /// Whether there is no message.
@@ -143,7 +189,7 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.used == 0
+        self.written.bytes == 0
     }
 
     /// How many bytes are left for more messages.
@@ -153,8 +199,8 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn available(&self) -> usize {
-        // `used` never exceeds the room.
-        self.room.len() - self.used
+        // What is written never exceeds the memory.
+        self.memory.len() - self.written.bytes
     }
 
     /// Forgets all messages. (What was borrowed stays borrowed.)
@@ -169,8 +215,7 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn clear(&mut self) {
-        self.used = 0;
-        self.descriptors = 0;
+        self.written = Written { bytes: 0, descriptors: 0 };
     }
 
     /// The messages as bytes: what `msg_control` is to point at, [`used`](Self::used) bytes long.
@@ -178,9 +223,23 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
     /// Example: [`with_layout`](Self::with_layout).
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        let used = self.room.as_uninit().get(..self.used).unwrap_or(&[]);
-        // SAFETY: `used` is raised only after `claim` and its callers have written every byte up to it.
-        unsafe { uninit::init(used) }
+        let written = self.memory.get(..self.written.bytes).unwrap_or(&[]);
+        // SAFETY: `append` raises the number only after it has written every byte up to it: header and padding itself,
+        // the payload through `Payload::write`.
+        unsafe { uninit::assume_init(written) }
+    }
+
+    /// What is written by now, to return to.
+    pub(super) fn written(&self) -> Written {
+        self.written
+    }
+
+    /// Forgets what was written since.
+    pub(super) fn return_to(&mut self, written: Written) {
+        // Never more than there is now, so all of it is still initialised.
+        if written.bytes <= self.written.bytes {
+            self.written = written;
+        }
     }
 
     /// Safe code can send what a native writer holds, so in one the descriptors must be borrowed.
@@ -192,70 +251,56 @@ impl<'a, A: AsLayout> ControlWriter<'a, A> {
         Ok(())
     }
 
-    /// Appends a message whose payload `fill` writes, and says where in the buffer the payload begins.
-    ///
-    /// `fill` must write every byte it is given.
+    /// Appends a message and says where in the memory its payload begins.
     #[inline]
-    fn append(
-        &mut self,
-        level: c_int,
-        message_type: c_int,
-        payload_len: usize,
-        fill: impl FnOnce(&mut [MaybeUninit<u8>]),
-    ) -> Result<usize, PushError> {
+    fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();
-        let Some(len) = layout.len(payload_len) else { return Err(PushError::TooLong { payload: payload_len }) };
-        let free = self.room.as_uninit_mut().get_mut(self.used..).unwrap_or_default();
+        let Some(len) = layout.len(payload.len()) else { return Err(PushError::TooLong { payload: payload.len() }) };
+        let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
         let no_room = PushError::NoRoom { needed: len, available: free.len() };
         let Some((message, after)) = free.split_at_mut_checked(len) else { return Err(no_room) };
-        let Some((header, payload)) = message.split_at_mut_checked(layout.data_offset()) else { return Err(no_room) };
-        write_header(layout, Header { cmsg_len: len as u64, level, message_type }, header);
-        fill(payload);
+        let Some((header, room)) = message.split_at_mut_checked(layout.data_offset()) else { return Err(no_room) };
+        write_header(layout, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
+        payload.write(room);
         let padding = layout.align(len).map_or(0, |padded| padded - len).min(after.len());
         uninit::zeroed(after.get_mut(..padding).unwrap_or_default());
-        let payload_offset = self.used + layout.data_offset();
-        self.used += len + padding;
+        let payload_offset = self.written.bytes + layout.data_offset();
+        self.written.bytes += len + padding;
         Ok(payload_offset)
     }
 }
 
 #[cfg(sockets)]
-impl ControlWriter<'_> {
-    /// Appends a message of descriptors, given by their numbers.
-    ///
-    /// The caller sees to it that they are borrowed for the lifetime of the writer.
+impl<'a> ControlWriter<'a> {
+    /// Appends a message of descriptors, which stay borrowed for as long as the writer lives. `max` is how many the
+    /// system takes.
     #[inline]
     pub(crate) fn push_descriptors(
         &mut self,
         level: c_int,
         message_type: c_int,
+        descriptors: &[BorrowedFd<'a>],
         max: usize,
-        numbers: impl ExactSizeIterator<Item = c_int>,
     ) -> Result<(), PushError> {
-        const SIZE: usize = size_of::<c_int>();
-        // Neither the sum nor the product can wrap around: a slice of descriptors has at most `isize::MAX` bytes.
-        let count = self.descriptors + numbers.len();
+        // The sum cannot wrap around: so many descriptors would not fit into memory.
+        let count = self.written.descriptors + descriptors.len();
         if count > max {
             return Err(PushError::TooManyDescriptors { count, max });
         }
-        self.append(level, message_type, numbers.len() * SIZE, |room| {
-            for (slot, number) in room.chunks_exact_mut(SIZE).zip(numbers) {
-                uninit::copy(&number.to_ne_bytes(), slot);
-            }
-        })?;
-        self.descriptors = count;
+        self.append(level, message_type, Payload::Descriptors(descriptors))?;
+        self.written.descriptors = count;
         Ok(())
     }
 }
 
 #[inline]
-fn write_header(layout: Layout, header: Header, bytes: &mut [MaybeUninit<u8>]) {
+fn write_header(layout: Layout, header: ControlHeader, bytes: &mut [MaybeUninit<u8>]) {
     let written = layout.write_header(header, uninit::zeroed(bytes));
     debug_assert!(written, "the length was computed by this layout, and the bytes are its data offset");
 }
 
-impl<A: AsLayout> fmt::Debug for ControlWriter<'_, A> {
+impl<A: LayoutChoice> fmt::Debug for ControlWriter<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlWriter").field("used", &self.used).field("available", &self.available()).finish()
+        f.debug_struct("ControlWriter").field("used", &self.used()).field("available", &self.available()).finish()
     }
 }

@@ -4,7 +4,7 @@ use core::ffi::c_int;
 /// The three fields of a `struct cmsghdr`, as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "cmsghdr")]
-pub struct Header {
+pub struct ControlHeader {
     /// The length the header claims for the whole message in bytes, header included.
     pub cmsg_len: u64,
     /// The protocol the message belongs to: `SOL_SOCKET`, `IPPROTO_IP` and so on.
@@ -19,16 +19,16 @@ impl Layout {
     /// The bytes may be at any address. The header is not judged: its length may claim anything.
     ///
     /// ```
-    /// use ancillary::layout::{Header, Layout};
+    /// use ancillary::layout::{ControlHeader, Layout};
     ///
-    /// let header = Header { cmsg_len: 20, level: 1, message_type: 1 };
+    /// let header = ControlHeader { cmsg_len: 20, level: 1, message_type: 1 };
     /// let mut bytes = [0xff; 16];
     /// assert!(Layout::LINUX_64.write_header(header, &mut bytes));
     /// assert_eq!(Layout::LINUX_64.read_header(&bytes), Some(header));
     /// assert_eq!(Layout::LINUX_64.read_header(&bytes[..15]), None);
     /// ```
     #[inline]
-    pub fn read_header(self, bytes: &[u8]) -> Option<Header> {
+    pub fn read_header(self, bytes: &[u8]) -> Option<ControlHeader> {
         let bytes = bytes.get(..self.header_size())?;
         let cmsg_len = match self.parts.len_width {
             LengthWidth::Four => u64::from(self.read_u32(bytes, self.parts.len_offset)?),
@@ -42,7 +42,7 @@ impl Layout {
         };
         let level = self.read_u32(bytes, self.parts.level_offset)? as c_int;
         let message_type = self.read_u32(bytes, self.parts.type_offset)? as c_int;
-        Some(Header { cmsg_len, level, message_type })
+        Some(ControlHeader { cmsg_len, level, message_type })
     }
 
     /// Writes a header, and zeros wherever it has padding, to the first [`data_offset`](Layout::data_offset) bytes.
@@ -50,15 +50,15 @@ impl Layout {
     /// `false`, and nothing written, if the bytes are fewer or `cmsg_len` is more than this layout's field holds.
     ///
     /// ```
-    /// use ancillary::layout::{ByteOrder, Header, Layout};
+    /// use ancillary::layout::{ByteOrder, ControlHeader, Layout};
     ///
-    /// let header = Header { cmsg_len: 20, level: 0xffff, message_type: 1 };
+    /// let header = ControlHeader { cmsg_len: 20, level: 0xffff, message_type: 1 };
     /// let mut bytes = [0xff; 16];
     /// assert!(Layout::BSD_ALIGN_8.with_byte_order(ByteOrder::Little).write_header(header, &mut bytes));
     /// assert_eq!(bytes, [20, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
     /// ```
     #[inline]
-    pub fn write_header(self, header: Header, bytes: &mut [u8]) -> bool {
+    pub fn write_header(self, header: ControlHeader, bytes: &mut [u8]) -> bool {
         if header.cmsg_len > self.parts.len_width.max() {
             return false;
         }

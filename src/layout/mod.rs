@@ -29,8 +29,8 @@ mod header;
 mod named;
 mod native;
 
-pub use header::Header;
-pub use native::{AsLayout, Native};
+pub use header::ControlHeader;
+pub use native::{LayoutChoice, Native};
 
 /// The order of the bytes in the fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -35,12 +35,11 @@ const fn layout(parts: LayoutParts) -> Layout {
 
 /// # Named layouts
 impl Layout {
-    /// Linux on 64-bit targets, as its kernel reads and writes: glibc, musl, bionic, uclibc. Also Redox, Fuchsia and
-    /// Cygwin on 64 bits. In the target's byte order.
+    /// Linux on 64-bit targets, as its kernel reads and writes: glibc, musl, bionic, uclibc. Also Redox and Cygwin on
+    /// 64 bits. In the target's byte order.
     ///
-    /// `struct cmsghdr { size_t cmsg_len; int cmsg_level; int cmsg_type; }` and
-    /// `CMSG_ALIGN(len) = (len + sizeof(long) - 1) & ~(sizeof(long) - 1)`: Linux `include/linux/socket.h`, glibc
-    /// `bits/socket.h`.
+    /// `struct cmsghdr { size_t cmsg_len; int cmsg_level; int cmsg_type; }` and `CMSG_ALIGN(len) = (len + sizeof(long)
+    /// - 1) & ~(sizeof(long) - 1)`: Linux `include/linux/socket.h`, glibc `bits/socket.h`.
     ///
     /// ```
     /// # use ancillary::Layout;
@@ -60,7 +59,8 @@ impl Layout {
     pub const LINUX_32: Layout = layout(SHORT_LENGTH);
 
     /// What a little-endian 64-bit musl program sees in its `struct cmsghdr`: four bytes of `cmsg_len`, then four of
-    /// padding that the program may leave dirty. Also Fuchsia's C library.
+    /// padding that the program may leave dirty. Also Fuchsia, whose C library is musl's and has no such kernel beneath
+    /// it.
     ///
     /// The kernel reads all eight bytes as the length, so use [`LINUX_64`](Layout::LINUX_64) for what a system call
     /// takes or gives, and this for a musl program's memory.

@@ -18,6 +18,8 @@ impl Layout {
         let native = Layout::LINUX_64;
         #[cfg(native_layout = "linux_32")]
         let native = Layout::LINUX_32;
+        #[cfg(native_layout = "musl_64_le")]
+        let native = Layout::MUSL_64_LE;
         #[cfg(native_layout = "darwin")]
         let native = Layout::DARWIN;
         #[cfg(native_layout = "bsd_align_4")]
@@ -46,19 +48,19 @@ impl Layout {
 /// left in the machine code. The trait is sealed: there are these two.
 ///
 /// ```
-/// use ancillary::layout::{AsLayout, Layout, Native};
+/// use ancillary::layout::{LayoutChoice, Layout, Native};
 ///
-/// fn room_for_an_int(layout: impl AsLayout) -> Option<usize> {
+/// fn room_for_an_int(layout: impl LayoutChoice) -> Option<usize> {
 ///     layout.layout().space(4)
 /// }
 /// assert_eq!(room_for_an_int(Native), Layout::NATIVE.space(4));
 /// assert_eq!(room_for_an_int(Layout::DARWIN), Some(16));
 /// ```
-pub trait AsLayout: Copy + sealed::Sealed {
+pub trait LayoutChoice: Copy + sealed::Sealed {
     /// The layout that was chosen.
     ///
     /// ```
-    /// use ancillary::layout::{AsLayout, Layout};
+    /// use ancillary::layout::{LayoutChoice, Layout};
     ///
     /// assert_eq!(Layout::AIX.layout(), Layout::AIX);
     /// ```
@@ -68,7 +70,7 @@ pub trait AsLayout: Copy + sealed::Sealed {
 /// The layout of the target, as a type: [`Layout::NATIVE`] at no cost.
 ///
 /// ```
-/// use ancillary::layout::{AsLayout, Layout, Native};
+/// use ancillary::layout::{LayoutChoice, Layout, Native};
 ///
 /// assert_eq!(Native.layout(), Layout::NATIVE);
 /// assert_eq!(size_of::<Native>(), 0);
@@ -76,14 +78,14 @@ pub trait AsLayout: Copy + sealed::Sealed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Native;
 
-impl AsLayout for Native {
+impl LayoutChoice for Native {
     #[inline(always)]
     fn layout(self) -> Layout {
         Layout::NATIVE
     }
 }
 
-impl AsLayout for Layout {
+impl LayoutChoice for Layout {
     #[inline(always)]
     fn layout(self) -> Layout {
         self

@@ -7,7 +7,8 @@
 //! system have [layouts](crate::layout) and raw payloads.
 //!
 //! ```
-//! use ancillary::message::{ControlKind, DecodeMessage, EncodeMessage, WrongLength};
+//! use ancillary::control::FixedPayload;
+//! use ancillary::message::{ControlKind, DecodeError, DecodeMessage, EncodeMessage, exactly};
 //! use ancillary::{ControlMessages, ControlSpace, ControlWriter, PushError, control_space};
 //! use core::ffi::c_int;
 //!
@@ -18,6 +19,9 @@
 //! impl ControlKind for Priority {
 //!     const LEVEL: c_int = 280;
 //!     const TYPE: c_int = 7;
+//! }
+//!
+//! impl FixedPayload for Priority {
 //!     const PAYLOAD_SIZE: usize = 4;
 //! }
 //!
@@ -28,8 +32,8 @@
 //! }
 //!
 //! impl DecodeMessage<'_> for Priority {
-//!     fn decode(payload: &[u8]) -> Result<Self, WrongLength> {
-//!         WrongLength::exactly(payload).map(|bytes| Priority(u32::from_ne_bytes(*bytes)))
+//!     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+//!         exactly(payload).map(|bytes| Priority(u32::from_ne_bytes(*bytes)))
 //!     }
 //! }
 //!
@@ -48,29 +52,15 @@ mod socket;
 
 use crate::control::{ControlMessage, ControlWriter, PushError};
 use core::error::Error;
-use core::ffi::c_int;
 use core::fmt;
 
+pub use crate::control::ControlKind;
 #[cfg(sockets)]
 pub(crate) use socket::descriptor_number;
 #[cfg(sockets)]
 pub use socket::{NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
 #[cfg(linux_kernel)]
 pub use socket::{ScmCredentials, ScmPidfd, ScmSecurity};
-
-/// A kind of control message: its numbers.
-///
-/// Example: [the module's](self).
-pub trait ControlKind {
-    /// The protocol the message belongs to, such as `SOL_SOCKET`.
-    #[doc(alias = "cmsg_level")]
-    const LEVEL: c_int;
-    /// The type of the message within its level.
-    #[doc(alias = "cmsg_type")]
-    const TYPE: c_int;
-    /// The size of the payload in bytes; for a payload that is a list, the size of one element.
-    const PAYLOAD_SIZE: usize;
-}
 
 /// A message that can be written.
 ///
@@ -95,45 +85,52 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
     ///
     /// # Errors
     ///
-    /// [`WrongLength`] if the payload is not as long as such a message is. A truncated message is shorter.
-    fn decode(payload: &'m [u8]) -> Result<Self, WrongLength>;
+    /// [`DecodeError`] if the payload is not as long as such a message is. A truncated message is shorter.
+    fn decode(payload: &'m [u8]) -> Result<Self, DecodeError>;
 }
 
-/// A payload that is not as long as its type asks.
+/// A payload that is not what its type asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WrongLength {
-    /// What the type asks for, in bytes.
-    pub expected: usize,
-    /// What there is, in bytes.
-    pub actual: usize,
+#[non_exhaustive]
+pub enum DecodeError {
+    /// It is shorter or longer. A message that was truncated is shorter.
+    #[non_exhaustive]
+    WrongLength {
+        /// What the type asks for, in bytes.
+        expected: usize,
+        /// What there is, in bytes.
+        actual: usize,
+    },
 }
 
-impl WrongLength {
-    /// The payload as an array of exactly `SIZE` bytes.
-    ///
-    /// # Errors
-    ///
-    /// `WrongLength` if it is shorter or longer.
-    ///
-    /// ```
-    /// use ancillary::message::WrongLength;
-    ///
-    /// assert_eq!(WrongLength::exactly(&[1, 2]), Ok(&[1, 2]));
-    /// assert_eq!(WrongLength::exactly::<4>(&[1, 2]), Err(WrongLength { expected: 4, actual: 2 }));
-    /// ```
-    #[inline]
-    pub fn exactly<const SIZE: usize>(payload: &[u8]) -> Result<&[u8; SIZE], WrongLength> {
-        payload.try_into().map_err(|_| WrongLength { expected: SIZE, actual: payload.len() })
-    }
+/// The payload as an array of exactly `SIZE` bytes: the first step of most [`DecodeMessage`]s.
+///
+/// # Errors
+///
+/// [`DecodeError::WrongLength`] if it is shorter or longer.
+///
+/// ```
+/// use ancillary::message::exactly;
+///
+/// assert_eq!(exactly(&[1, 2]), Ok(&[1, 2]));
+/// assert!(exactly::<4>(&[1, 2]).is_err());
+/// ```
+#[inline]
+pub fn exactly<const SIZE: usize>(payload: &[u8]) -> Result<&[u8; SIZE], DecodeError> {
+    payload.try_into().map_err(|_| DecodeError::WrongLength { expected: SIZE, actual: payload.len() })
 }
 
-impl fmt::Display for WrongLength {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the payload has {} bytes where its type has {}", self.actual, self.expected)
+        match self {
+            Self::WrongLength { expected, actual } => {
+                write!(f, "the payload has {actual} bytes where its type has {expected}")
+            }
+        }
     }
 }
 
-impl Error for WrongLength {}
+impl Error for DecodeError {}
 
 impl<'a> ControlWriter<'a> {
     /// Appends a typed message.
@@ -180,22 +177,11 @@ impl<'a> ControlMessage<'a> {
     ///
     /// # Errors
     ///
-    /// [`WrongLength`] if it is of the kind, but its payload is not as long as that asks.
+    /// [`DecodeError`] if it is of the kind, but its payload is not as long as that asks.
     ///
     /// Example: [the module's](crate::message).
     #[inline]
-    pub fn decode<M: DecodeMessage<'a>>(&self) -> Option<Result<M, WrongLength>> {
+    pub fn decode<M: DecodeMessage<'a>>(&self) -> Option<Result<M, DecodeError>> {
         self.is::<M>().then(|| M::decode(self.payload()))
-    }
-}
-
-/// The payload size of a list of `count` elements; one that is more than a `usize` holds does not compile in a
-/// constant.
-#[doc(hidden)]
-pub const fn payload_size_of_list<K: ControlKind>(count: usize) -> usize {
-    match K::PAYLOAD_SIZE.checked_mul(count) {
-        Some(size) => size,
-        // No layout has room for it, so the macros that call this refuse it.
-        None => usize::MAX,
     }
 }

@@ -1,19 +1,19 @@
 //! Messages of level `SOL_SOCKET`.
 
-use super::{ControlKind, DecodeMessage, EncodeMessage, WrongLength};
-use crate::control::{ControlWriter, PushError};
+use super::{ControlKind, DecodeError, DecodeMessage, EncodeMessage, exactly};
+use crate::control::{ControlWriter, FixedPayload, ListPayload, PushError};
 use crate::platform;
 use core::error::Error;
 use core::ffi::c_int;
 use core::fmt;
 use core::iter::FusedIterator;
-use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
+use rustix::fd::{BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 /// The most descriptors the system takes in one call, over all `SCM_RIGHTS` messages in it.
 ///
 /// Linux 253, macOS and FreeBSD 254, OpenBSD 127; `usize::MAX` where no limit is known. More are refused by
-/// [`ControlWriter::push`], before any call.
+/// [`ControlWriter::push`], before any call. (musl's own wrapper of the call refuses a little less, with `ENOMEM`.)
 ///
 /// Source: Linux `include/net/scm.h`; `unp_internalize` in the BSDs' and Apple's `uipc_usrreq.c`.
 ///
@@ -26,8 +26,8 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 /// `SCM_RIGHTS`, to send: open descriptors, passed on to the receiver over a UNIX-domain socket.
 ///
 /// The kernel duplicates them when the call is made. The sender may close its own at once after it; the open files stay
-/// open. An empty list is sent as it is, and arrives as nothing. On a stream, at least one byte of data must go with
-/// them.
+/// open. An empty list is sent as it is, and on Linux arrives as nothing. On a stream, at least one byte of data must
+/// go with them.
 ///
 /// Source of truth: unix(7).
 ///
@@ -58,14 +58,16 @@ impl<'s, 'fd> ScmRights<'s, 'fd> {
 impl ControlKind for ScmRights<'_, '_> {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_RIGHTS;
-    const PAYLOAD_SIZE: usize = size_of::<c_int>();
+}
+
+impl ListPayload for ScmRights<'_, '_> {
+    const ELEMENT_SIZE: usize = size_of::<c_int>();
 }
 
 impl<'fd> EncodeMessage<'fd> for ScmRights<'_, 'fd> {
     #[inline]
     fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
-        let numbers = self.descriptors.iter().map(AsRawFd::as_raw_fd);
-        control.push_descriptors(Self::LEVEL, Self::TYPE, SCM_MAX_FD, numbers)
+        control.push_descriptors(Self::LEVEL, Self::TYPE, self.descriptors, SCM_MAX_FD)
     }
 }
 
@@ -119,8 +121,8 @@ pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd,
 
 /// `SCM_RIGHTS`, read from plain bytes: the numbers of descriptors of some process.
 ///
-/// An iterator over the whole slots of the payload. It owns nothing. Descriptors that arrived in this process are had
-/// from [`Received`](crate::Received).
+/// An iterator over the whole slots of the payload. It owns nothing. Those that arrived in this process come from
+/// [`Received`](crate::Received), which owns them.
 ///
 /// ```
 /// use ancillary::ControlMessage;
@@ -132,7 +134,7 @@ pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd,
 /// assert_eq!(numbers.next(), Some(Ok(5)));
 /// assert_eq!(numbers.next(), Some(Err(NoDescriptor { slot: -13 })));
 /// assert_eq!(numbers.next(), None);
-/// # Ok::<(), ancillary::message::WrongLength>(())
+/// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "an iterator does nothing until it is walked"]
@@ -150,7 +152,7 @@ impl<'m> ScmRightsNumbers<'m> {
     /// let mut numbers = ScmRightsNumbers::decode(&[5, 6, 7])?;
     /// assert_eq!(numbers.next(), None);
     /// assert_eq!(numbers.remainder(), [5, 6, 7]);
-    /// # Ok::<(), ancillary::message::WrongLength>(())
+    /// # Ok::<(), ancillary::message::DecodeError>(())
     /// ```
     pub const fn remainder(&self) -> &'m [u8] {
         self.payload
@@ -160,11 +162,14 @@ impl<'m> ScmRightsNumbers<'m> {
 impl ControlKind for ScmRightsNumbers<'_> {
     const LEVEL: c_int = ScmRights::LEVEL;
     const TYPE: c_int = ScmRights::TYPE;
-    const PAYLOAD_SIZE: usize = ScmRights::PAYLOAD_SIZE;
+}
+
+impl ListPayload for ScmRightsNumbers<'_> {
+    const ELEMENT_SIZE: usize = ScmRights::ELEMENT_SIZE;
 }
 
 impl<'m> DecodeMessage<'m> for ScmRightsNumbers<'m> {
-    fn decode(payload: &'m [u8]) -> Result<Self, WrongLength> {
+    fn decode(payload: &'m [u8]) -> Result<Self, DecodeError> {
         Ok(ScmRightsNumbers { payload })
     }
 }
@@ -179,7 +184,7 @@ impl Iterator for ScmRightsNumbers<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let slots = self.payload.len() / ScmRights::PAYLOAD_SIZE;
+        let slots = self.payload.len() / ScmRights::ELEMENT_SIZE;
         (slots, Some(slots))
     }
 }
@@ -189,10 +194,10 @@ impl FusedIterator for ScmRightsNumbers<'_> {}
 
 /// `SCM_CREDENTIALS`: who sent a message, as the kernel has checked it. Linux and Android.
 ///
-/// A receiver that has turned `SO_PASSCRED` on ([`set_socket_passcred`]) gets one with every message, before any other
-/// control message that UNIX-domain sockets carry; it takes room in the control buffer. A listening socket hands the
-/// option on to those it accepts. A sender without privileges can only send its own numbers: its process id, and any of
-/// its real, effective and saved ids.
+/// A receiver that has turned `SO_PASSCRED` on ([`set_socket_passcred`]) gets one with every message, before the
+/// descriptors; it takes room in the control buffer. A listening socket hands the option on to those it accepts. A
+/// sender without privileges can only send its own numbers: its process id, and any of its real, effective and saved
+/// ids.
 ///
 /// A message that was queued before `SO_PASSCRED` was on arrives with pid 0 and the overflow ids (65534): nobody is
 /// known then. Pid 0 also stands for a process that the receiver's pid namespace does not show.
@@ -229,6 +234,10 @@ pub struct ScmCredentials {
 impl ControlKind for ScmCredentials {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_CREDENTIALS;
+}
+
+#[cfg(linux_kernel)]
+impl FixedPayload for ScmCredentials {
     const PAYLOAD_SIZE: usize = 12;
 }
 
@@ -248,13 +257,14 @@ impl EncodeMessage<'_> for ScmCredentials {
 #[cfg(linux_kernel)]
 impl DecodeMessage<'_> for ScmCredentials {
     #[inline]
-    fn decode(payload: &[u8]) -> Result<Self, WrongLength> {
-        let [p0, p1, p2, p3, u0, u1, u2, u3, g0, g1, g2, g3] =
-            *WrongLength::exactly::<{ Self::PAYLOAD_SIZE }>(payload)?;
+    fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        let payload = exactly::<{ Self::PAYLOAD_SIZE }>(payload)?;
+        let (pid, ids) = payload.split_at(4);
+        let (uid, gid) = ids.split_at(4);
         Ok(ScmCredentials {
-            pid: i32::from_ne_bytes([p0, p1, p2, p3]),
-            uid: u32::from_ne_bytes([u0, u1, u2, u3]),
-            gid: u32::from_ne_bytes([g0, g1, g2, g3]),
+            pid: i32::from_ne_bytes(*exactly(pid)?),
+            uid: u32::from_ne_bytes(*exactly(uid)?),
+            gid: u32::from_ne_bytes(*exactly(gid)?),
         })
     }
 }
@@ -262,7 +272,7 @@ impl DecodeMessage<'_> for ScmCredentials {
 /// `SCM_PIDFD`, read from plain bytes: the number of a descriptor that stands for the process of the sender. Linux 6.5.
 ///
 /// A receiver that has turned `SO_PASSPIDFD` on gets one with every message, after `SCM_RIGHTS`. It can only be
-/// received. One that arrived in this process is had from [`Received`](crate::Received), which owns it: it must be
+/// received. One that arrived in this process comes from [`Received`](crate::Received), which owns it: it must be
 /// closed like any other descriptor.
 ///
 /// If the kernel could not make the descriptor, the slot holds a negative error.
@@ -274,7 +284,7 @@ impl DecodeMessage<'_> for ScmCredentials {
 ///
 /// assert_eq!(ScmPidfd::decode(&9i32.to_ne_bytes())?.number, Ok(9));
 /// assert_eq!(ScmPidfd::decode(&(-24i32).to_ne_bytes())?.number, Err(NoDescriptor { slot: -24 }));
-/// # Ok::<(), ancillary::message::WrongLength>(())
+/// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[cfg(linux_kernel)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -288,21 +298,26 @@ pub struct ScmPidfd {
 impl ControlKind for ScmPidfd {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_PIDFD;
+}
+
+#[cfg(linux_kernel)]
+impl FixedPayload for ScmPidfd {
     const PAYLOAD_SIZE: usize = size_of::<c_int>();
 }
 
 #[cfg(linux_kernel)]
 impl DecodeMessage<'_> for ScmPidfd {
     #[inline]
-    fn decode(payload: &[u8]) -> Result<Self, WrongLength> {
-        WrongLength::exactly(payload).map(|slot| ScmPidfd { number: descriptor_number(*slot) })
+    fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        exactly(payload).map(|slot| ScmPidfd { number: descriptor_number(*slot) })
     }
 }
 
 /// `SCM_SECURITY`: the label that a security module gives the sender. Linux.
 ///
-/// A receiver that has turned `SO_PASSSEC` on gets one if a security module gives labels. It can only be received. Its
-/// length is that of the label: `control_space!(ScmSecurity[n])` is room for `n` bytes of it.
+/// A receiver that has turned `SO_PASSSEC` on gets one if a security module gives labels (on a stream, older kernels
+/// give one only with `SO_PASSCRED` on as well). It can only be received. Its length is that of the label:
+/// `control_space!(ScmSecurity[n])` is room for `n` bytes of it.
 ///
 /// Source: Linux `net/unix/af_unix.c` and `include/net/scm.h`, `scm_passec`.
 ///
@@ -312,7 +327,7 @@ impl DecodeMessage<'_> for ScmPidfd {
 /// let security = ScmSecurity::decode(b"unconfined\0")?;
 /// assert_eq!(security.label(), b"unconfined");
 /// assert_eq!(security.payload(), b"unconfined\0");
-/// # Ok::<(), ancillary::message::WrongLength>(())
+/// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[cfg(linux_kernel)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -341,12 +356,16 @@ impl<'m> ScmSecurity<'m> {
 impl ControlKind for ScmSecurity<'_> {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_SECURITY;
-    const PAYLOAD_SIZE: usize = 1;
+}
+
+#[cfg(linux_kernel)]
+impl ListPayload for ScmSecurity<'_> {
+    const ELEMENT_SIZE: usize = 1;
 }
 
 #[cfg(linux_kernel)]
 impl<'m> DecodeMessage<'m> for ScmSecurity<'m> {
-    fn decode(payload: &'m [u8]) -> Result<Self, WrongLength> {
+    fn decode(payload: &'m [u8]) -> Result<Self, DecodeError> {
         Ok(ScmSecurity { payload })
     }
 }

@@ -26,9 +26,14 @@ pub struct Descriptors<'m> {
 }
 
 impl<'m> Descriptors<'m> {
-    /// `payload` must be that of a message with descriptors in a `Received` that owns them.
+    /// The descriptors of one message.
+    ///
+    /// # Safety
+    ///
+    /// The numbers in `payload` that are not negative are open descriptors that belong to the `Received` alone whose
+    /// control buffer `payload` is a part of.
     #[inline]
-    pub(super) fn new(payload: &'m mut [u8]) -> Self {
+    pub(super) unsafe fn new(payload: &'m mut [u8]) -> Self {
         Descriptors { payload }
     }
 
@@ -96,6 +101,10 @@ impl Iterator for Descriptors<'_> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
+            // What is left of a slot that was cut stays.
+            if self.payload.len() < SLOT {
+                return None;
+            }
             let (slot, rest) = core::mem::take(&mut self.payload).split_first_chunk_mut::<SLOT>()?;
             self.payload = rest;
             match descriptor_number(*slot) {

@@ -1,9 +1,9 @@
 use super::{ControlError, Descriptors, uninit};
 use crate::control::{ControlMessage, frame};
-use crate::layout::Layout;
-use crate::message::{ControlKind, DecodeMessage, ScmRights, WrongLength};
+use crate::layout::{ControlHeader, Layout};
 #[cfg(linux_kernel)]
-use crate::message::{ScmCredentials, ScmPidfd, ScmSecurity};
+use crate::message::{ControlKind, ScmCredentials, ScmPidfd, ScmSecurity};
+use crate::message::{DecodeError, DecodeMessage};
 use crate::platform;
 use core::ffi::c_int;
 use core::fmt;
@@ -14,8 +14,9 @@ const NATIVE: Layout = Layout::NATIVE;
 
 /// A control message that was received.
 ///
-/// More kinds are added as the crate comes to know them, and no kind of message is ever dropped: what is not one of
-/// these is [`Other`](Message::Other), which [`decode`](ControlMessage::decode) reads as any type.
+/// The variants are what UNIX-domain sockets deliver, first of all what holds descriptors and so has to have an owner.
+/// Every other message is [`Other`](Message::Other), whatever types this crate comes to know, and
+/// [`decode`](ControlMessage::decode) reads it as any of them, or as yours.
 ///
 /// Example: [`Received`](crate::Received).
 #[derive(Debug)]
@@ -65,9 +66,15 @@ struct RawMessage<'r> {
 }
 
 impl<'r> Messages<'r> {
-    /// The control buffer of a `Received`, and whether that owns the descriptors in it.
+    /// The messages of a `Received`.
+    ///
+    /// # Safety
+    ///
+    /// - `control` holds control messages that the system has written, every header and payload initialised.
+    /// - If `owns_descriptors`, the numbers in its `SCM_RIGHTS` and `SCM_PIDFD` that are not negative are open
+    ///   descriptors that belong to the `Received` alone.
     #[inline]
-    pub(super) fn new(control: &'r mut [MaybeUninit<u8>], owns_descriptors: bool) -> Self {
+    pub(super) unsafe fn new(control: &'r mut [MaybeUninit<u8>], owns_descriptors: bool) -> Self {
         let total = control.len();
         Messages { rest: control, total, owns_descriptors, clamped: None }
     }
@@ -111,13 +118,14 @@ impl<'r> Messages<'r> {
                 Some(Err(_)) | None => self.clamped.take()?,
             };
             if platform::holds_received_descriptors(raw.level, raw.message_type) {
-                return Some(Descriptors::new(raw.payload));
+                // SAFETY: the numbers in such a message are what `new` was promised, as it is owned.
+                return Some(unsafe { Descriptors::new(raw.payload) });
             }
         }
     }
 
     /// The first message of a kind, up to where the buffer stops making sense.
-    pub(super) fn find_kind<M: DecodeMessage<'r>>(mut self) -> Option<Result<M, WrongLength>> {
+    pub(super) fn find_kind<M: DecodeMessage<'r>>(mut self) -> Option<Result<M, DecodeError>> {
         while let Some(Ok(raw)) = self.next_raw() {
             let message = ControlMessage::new(raw.level, raw.message_type, raw.payload);
             if let Some(found) = message.decode() {
@@ -130,34 +138,35 @@ impl<'r> Messages<'r> {
     #[inline]
     fn next_raw(&mut self) -> Option<Result<RawMessage<'r>, ControlError>> {
         let remaining = self.rest.len();
+        if remaining < NATIVE.data_offset() {
+            return None;
+        }
         let front = self.rest.get(..NATIVE.header_size())?;
-        // SAFETY: the system has written messages to this buffer, so what begins at a message boundary and is as long
-        // as a header is one, initialised.
-        let header = unsafe { uninit::init(front) };
-        match frame(NATIVE, header, remaining)? {
+        // SAFETY: `rest` begins where a message does, and the system has written every message, as `new` was promised.
+        // What is as long as the smallest message begins with a header.
+        let header = unsafe { uninit::assume_init(front) };
+        let frame = frame(NATIVE, header, remaining)?;
+        let (message, rest) = match &frame {
+            Ok(frame) => core::mem::take(&mut self.rest).split_at_mut_checked(frame.step)?,
+            Err(_) => (core::mem::take(&mut self.rest), &mut [][..]),
+        };
+        self.rest = rest;
+        match frame {
             Ok(frame) => {
-                let rest = core::mem::take(&mut self.rest);
-                let (message, rest) = rest.split_at_mut_checked(frame.step)?;
-                self.rest = rest;
                 let payload = message.get_mut(NATIVE.data_offset()..frame.len)?;
                 // SAFETY: the system has written the payload of a message up to the length its header says.
-                let payload = unsafe { uninit::init_mut(payload) };
+                let payload = unsafe { uninit::assume_init_mut(payload) };
                 Some(Ok(RawMessage { level: frame.level, message_type: frame.message_type, payload }))
             }
             Err(length) => {
-                let error = length.error(NATIVE, self.total - remaining, remaining);
-                let rest = core::mem::take(&mut self.rest);
                 if length.is_beyond(NATIVE) {
-                    let payload = rest.get_mut(NATIVE.data_offset()..)?;
+                    let payload = message.get_mut(NATIVE.data_offset()..)?;
                     // SAFETY: the system has cut this message where the buffer ends and written it up to there.
-                    let payload = unsafe { uninit::init_mut(payload) };
-                    self.clamped = Some(RawMessage {
-                        level: length.header.level,
-                        message_type: length.header.message_type,
-                        payload,
-                    });
+                    let payload = unsafe { uninit::assume_init_mut(payload) };
+                    let ControlHeader { level, message_type, .. } = length.header;
+                    self.clamped = Some(RawMessage { level, message_type, payload });
                 }
-                Some(Err(error))
+                Some(Err(length.error(NATIVE, self.total - remaining, remaining)))
             }
         }
     }
@@ -165,13 +174,14 @@ impl<'r> Messages<'r> {
     /// What the message means.
     fn message(&self, raw: RawMessage<'r>) -> Message<'r> {
         let RawMessage { level, message_type, payload } = raw;
-        if level == ScmRights::LEVEL && self.owns_descriptors {
-            match message_type {
-                ScmRights::TYPE => return Message::ScmRights(Descriptors::new(payload)),
+        if self.owns_descriptors && platform::holds_received_descriptors(level, message_type) {
+            // SAFETY: the numbers in such a message are what `new` was promised, as it is owned.
+            let descriptors = unsafe { Descriptors::new(payload) };
+            return match message_type {
                 #[cfg(linux_kernel)]
-                ScmPidfd::TYPE => return Message::ScmPidfd(Descriptors::new(payload)),
-                _ => {}
-            }
+                ScmPidfd::TYPE => Message::ScmPidfd(descriptors),
+                _ => Message::ScmRights(descriptors),
+            };
         }
         let message = ControlMessage::new(level, message_type, payload);
         #[cfg(linux_kernel)]

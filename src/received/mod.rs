@@ -9,22 +9,23 @@
 //! # Rules
 //!
 //! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
-//!   can, by `fcntl` before [`recvmsg`] returns on Apple's systems, where another thread that forks at that moment
-//!   still inherits it. [`recvmsg_inheritable`] opts out.
+//!   can, by `fcntl` before [`recvmsg`] returns where it cannot (Apple's systems, Solaris, AIX and some smaller ones);
+//!   there, another thread that forks at that moment still inherits it. [`recvmsg_inheritable`] opts out.
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
-//!   peeked twice and then received has arrived three times. On Apple's systems (zeros) and FreeBSD (kernel pointers)
-//!   what a peek shows is not a descriptor: nothing is owned, and the message is [`Message::Other`].
-//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. Who wants
-//!   exactly one gives a `ControlSpace::<{ control_len!(ScmRights[1]) }>`, which has no padding, asks for
-//!   [`complete`](Received::complete), which fails if there were more, and takes the first of
-//!   [`take_descriptors`](Received::take_descriptors), which is `None` if there was none.
+//!   peeked twice and then received has arrived three times. On other systems what a peek shows is not a descriptor
+//!   (zeros on Apple's, kernel pointers on FreeBSD and NetBSD): nothing is owned, and the message is
+//!   [`Message::Other`].
+//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
+//!   exactly one: a `ControlSpace::<{ control_len!(ScmRights[1]) }>` has no padding; [`complete`](Received::complete)
+//!   fails if there were more; the first of [`take_descriptors`](Received::take_descriptors) is `None` if there was
+//!   none.
 //! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
 //!   also shows as truncation, without an error. Apple's kernel installs all descriptors and then copies out what fits:
 //!   those that do not fit stay open under numbers nobody knows, so give it room for
 //!   [`SCM_MAX_FD`](crate::message::SCM_MAX_FD).
-//! - *After an error* nothing has been received and nothing is owned.
+//! - *After an error* nothing is owned.
 
 mod descriptors;
 mod messages;
@@ -35,8 +36,8 @@ pub use descriptors::{Descriptors, TakeDescriptors};
 pub use messages::{Message, Messages};
 pub use receive::{recvmsg, recvmsg_inheritable};
 
-use crate::control::{ControlError, ControlRoom, uninit};
-use crate::message::{DecodeMessage, WrongLength};
+use crate::control::{ControlError, ControlMemory, uninit};
+use crate::message::{DecodeError, DecodeMessage};
 use crate::socket::RecvHeader;
 use core::error::Error;
 use core::fmt;
@@ -147,10 +148,12 @@ impl<'c> Received<'c> {
         bytes: usize,
         flags: ReturnFlags,
         address: Option<SocketAddrAny>,
-        control: impl Into<ControlRoom<'c>>,
+        control: impl Into<ControlMemory<'c>>,
     ) -> Received<'c> {
         let flags = flags.difference(ReturnFlags::from_bits_retain(crate::socket::CLOEXEC_ON_RECEIVE.bits()));
-        Received { bytes, flags, address, control: control.into().into_uninit(), owns_descriptors: true }
+        // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
+        let control = unsafe { control.into().into_uninit() };
+        Received { bytes, flags, address, control, owns_descriptors: true }
     }
 
     /// How many bytes of data the call returned.
@@ -169,7 +172,7 @@ impl<'c> Received<'c> {
     /// The part of `data` that was filled, if `data` was the only slice given: its first [`bytes`](Self::bytes).
     ///
     /// ```
-    /// use ancillary::control::ControlRoom;
+    /// use ancillary::control::ControlMemory;
     /// use ancillary::recvmsg;
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
@@ -177,7 +180,7 @@ impl<'c> Received<'c> {
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// rustix::io::write(&there, b"four")?;
     /// let mut data = [0; 16];
-    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlRoom::none(), RecvFlags::empty())?;
+    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlMemory::none(), RecvFlags::empty())?;
     /// assert_eq!(received.filled(&data), b"four");
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
@@ -237,7 +240,7 @@ impl<'c> Received<'c> {
     /// see some of them asks for [`truncated`](Self::truncated) instead, or looks before.
     ///
     /// ```
-    /// use ancillary::control::ControlRoom;
+    /// use ancillary::control::ControlMemory;
     /// use ancillary::{Truncated, recvmsg};
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
@@ -245,7 +248,7 @@ impl<'c> Received<'c> {
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// rustix::io::write(&there, b"five!")?;
     /// let mut data = [0; 4];
-    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlRoom::none(), RecvFlags::empty())?;
+    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlMemory::none(), RecvFlags::empty())?;
     /// assert_eq!(received.complete().err(), Some(Truncated::DATA));
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
@@ -254,20 +257,25 @@ impl<'c> Received<'c> {
         if truncated.is_empty() { Ok(self) } else { Err(truncated) }
     }
 
-    /// The control messages, each with its part of the buffer: descriptors can be taken from one while the others are
-    /// still to come.
+    /// The control messages from the first one on, each with its part of the buffer: descriptors can be taken from one
+    /// while the others are still to come.
+    ///
+    /// Each call starts anew, so walk one iterator: `while let Some(message) = received.messages().next()` would see
+    /// the first message for ever.
     ///
     /// What was taken is gone from a later walk. Example: [the type's](Self).
     #[inline]
     pub fn messages(&mut self) -> Messages<'_> {
-        Messages::new(self.control, self.owns_descriptors)
+        // SAFETY: whoever made this has promised that the system has written the messages, and that what descriptors
+        // are in them belong to this alone.
+        unsafe { Messages::new(self.control, self.owns_descriptors) }
     }
 
     /// The first message of a kind, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`WrongLength`] if there is one, but cut or of another length than its kind has.
+    /// [`DecodeError`] if there is one, but cut or of another length than its kind has.
     ///
     /// ```
     /// # #[cfg(target_os = "linux")] {
@@ -285,7 +293,7 @@ impl<'c> Received<'c> {
     /// # }
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
-    pub fn find<'r, M: DecodeMessage<'r>>(&'r mut self) -> Option<Result<M, WrongLength>> {
+    pub fn find<'r, M: DecodeMessage<'r>>(&'r mut self) -> Option<Result<M, DecodeError>> {
         self.messages().find_kind()
     }
 
@@ -354,7 +362,7 @@ impl<'c> RecvHeader<'_, 'c> {
         // SAFETY: the system has filled `control` in that call, and the caller promises that nobody else owns what is
         // in it.
         let mut received = unsafe { Received::from_raw_parts(bytes, returned, address, control) };
-        received.owns_descriptors = !(cfg!(peek_shows_no_descriptors) && flags.contains(RecvFlags::PEEK));
+        received.owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
         received
     }
 }

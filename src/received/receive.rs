@@ -1,5 +1,5 @@
 use super::Received;
-use crate::control::ControlRoom;
+use crate::control::ControlMemory;
 use crate::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
@@ -8,13 +8,13 @@ use rustix::net::RecvFlags;
 /// Receives data, and control messages beside it.
 ///
 /// `data` may be any number of slices, none too. `control` is room for control messages: a
-/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlRoom::none`]. Every descriptor that arrives is
+/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. Every descriptor that arrives is
 /// close-on-exec.
 ///
 /// # Errors
 ///
 /// Those of recvmsg(2); among them `EAGAIN` if nothing is there and the socket does not block, `EINTR`, and `EMSGSIZE`
-/// for more slices than the system takes (1024 on Linux). Nothing was received then.
+/// for more slices than the system takes (1024 on Linux). Nothing is owned then.
 ///
 /// Manual pages: [Linux], [POSIX], [FreeBSD], [NetBSD], [OpenBSD], [illumos]. The [rules](crate::received#rules) of
 /// ownership are this crate's.
@@ -50,7 +50,7 @@ use rustix::net::RecvFlags;
 pub fn recvmsg<'c>(
     socket: impl AsFd,
     data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlRoom<'c>>,
+    control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
     #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
@@ -85,7 +85,7 @@ pub fn recvmsg<'c>(
 pub fn recvmsg_inheritable<'c>(
     socket: impl AsFd,
     data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlRoom<'c>>,
+    control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
     let mut header = RecvHeader::new(data, control);

@@ -1,5 +1,5 @@
 use super::backend;
-use crate::control::{ControlRoom, ControlWriter};
+use crate::control::{ControlMemory, ControlWriter};
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
@@ -94,7 +94,8 @@ impl<'a> SendHeader<'a> {
     /// Example: [the type's](Self).
     #[inline]
     pub fn with_address(mut self, address: &'a SocketAddrAny) -> Self {
-        self.set_address(address.as_ptr().cast(), address.addr_len());
+        // SAFETY: it is borrowed for as long as the header lives.
+        unsafe { self.set_address(address.as_ptr().cast(), address.addr_len()) };
         self
     }
 
@@ -109,9 +110,13 @@ impl<'a> SendHeader<'a> {
         (&raw const self.raw).cast()
     }
 
-    /// The caller sees to it that the address can be read for as long as the header is used.
+    /// Points the header at an address.
+    ///
+    /// # Safety
+    ///
+    /// The address can be read, for `len` bytes, whenever the header is used.
     #[inline]
-    pub(super) fn set_address(&mut self, pointer: *const SocketAddrOpaque, len: u32) {
+    pub(super) unsafe fn set_address(&mut self, pointer: *const SocketAddrOpaque, len: u32) {
         self.raw.msg_name = pointer.cast_mut().cast();
         self.raw.msg_namelen = len as _;
     }
@@ -161,12 +166,13 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     ///
     /// Example: [the type's](Self).
     #[inline]
-    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlRoom<'c>>) -> Self {
+    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlMemory<'c>>) -> Self {
         RecvHeader {
             // SAFETY: every field of `msghdr` is an integer or a raw pointer, for which zero is a value.
             raw: unsafe { core::mem::zeroed() },
             data: (data.as_mut_ptr().cast(), data.len()),
-            control: control.into().into_uninit(),
+            // SAFETY: a system writes bytes that are initialised.
+            control: unsafe { control.into().into_uninit() },
             address: MaybeUninit::uninit(),
             borrowed: PhantomData,
         }

@@ -1,4 +1,4 @@
-//! The system calls, over memory of the caller's.
+//! The system calls, over the caller's memory.
 //!
 //! | item | what it is |
 //! |---|---|
@@ -14,8 +14,8 @@
 //! and length 0.
 //!
 //! A call is made once, and nothing is kept between calls: `EAGAIN` is the caller's to act on, and so is `EINTR`. What
-//! [`recvmsg`](crate::recvmsg) returns borrows its buffer, so a closure that is called again cannot return it, but a
-//! loop can:
+//! [`recvmsg`](crate::recvmsg) returns borrows its buffer, so `rustix::io::retry_on_intr` does not work for it, but a
+//! loop does:
 //!
 //! ```
 //! use ancillary::{ControlSpace, recvmsg};
@@ -39,9 +39,9 @@
 
 mod backend;
 mod header;
+mod layout_assertions;
 #[cfg(linux_kernel)]
-mod process;
-mod proof;
+mod this_process;
 
 pub use header::{MessageHeader, RecvHeader, SendHeader};
 
@@ -63,6 +63,7 @@ use rustix::net::{RecvFlags, SendFlags};
 /// - `EINVAL`: a control message is not one that this socket sends;
 /// - `EPERM`: `SCM_CREDENTIALS` that are not the sender's own, or the receiver refuses descriptors (`SO_PASSRIGHTS`
 ///   off, Linux 6.16);
+/// - `ENOBUFS`: the control messages are longer than the system takes, or out of memory;
 /// - `ETOOMANYREFS`: too many descriptors of this user are on their way (Linux);
 /// - `EMSGSIZE`: more slices than the system takes (1024 on Linux), or a datagram that is too long;
 /// - `EPIPE`: the peer is gone. The process also gets `SIGPIPE`, unless `flags` has `SendFlags::NOSIGNAL`.
@@ -143,13 +144,14 @@ pub fn sendmsg_addr(
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     let mut header = SendHeader::new(data, control)?;
-    let call = |pointer: *const _, len| {
-        header.set_address(pointer, len);
-        // SAFETY: the header is prepared, what it points to is borrowed until after the call, and the address is valid
-        // within this closure: `with_sockaddr` promises it.
+    let call = |pointer, len| {
+        // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
+        // used within it only.
+        unsafe { header.set_address(pointer, len) };
+        // SAFETY: the header is prepared, and all that it points to can be read until after the call.
         unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
     };
-    // SAFETY: the closure uses pointer and length only as `with_sockaddr` allows.
+    // SAFETY: the closure reads at most as many bytes as it is given, and keeps no pointer.
     unsafe { address.with_sockaddr(call) }
 }
 
@@ -211,7 +213,7 @@ pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: 
 /// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
 /// `MSG_CMSG_CLOEXEC`.
 ///
-/// Empty where the system has no such flag (Apple's).
+/// Empty where the system has no such flag: Apple's, Solaris, AIX and some smaller ones.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")]

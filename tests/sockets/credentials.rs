@@ -12,12 +12,12 @@ use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketT
 tests![
     explicit_credentials_make_the_round_trip,
     before_the_option_is_on_nobody_is_known,
-    a_privileged_sender_may_name_no_process_that_is_not,
-    an_unprivileged_sender_may_only_be_itself if privileged,
+    nobody_may_name_a_process_that_is_not,
+    an_unprivileged_sender_may_only_be_itself if can_change_user,
     any_other_length_is_refused,
     credentials_arrive_before_descriptors,
     an_accepted_socket_inherits_the_option,
-    two_writers_on_one_stream_are_not_merged if privileged,
+    two_writers_on_one_stream_are_not_merged if can_change_user,
     the_end_of_a_stream_carries_credentials_and_of_a_seqpacket_none,
 ];
 
@@ -64,10 +64,10 @@ fn before_the_option_is_on_nobody_is_known() {
     }
 }
 
-fn a_privileged_sender_may_name_no_process_that_is_not() {
+fn nobody_may_name_a_process_that_is_not() {
     let (here, _there) = pair(SocketType::DGRAM);
     let own = ScmCredentials::of_this_process();
-    let expected = if privileged().is_ok() { Errno::SRCH } else { Errno::PERM };
+    let expected = if has_capability(CAP_SYS_ADMIN) { Errno::SRCH } else { Errno::PERM };
     for pid in [0, i32::MAX] {
         assert_eq!(send_as(&here, ScmCredentials { pid, ..own }), Err(expected));
     }

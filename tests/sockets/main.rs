@@ -12,7 +12,7 @@ mod ownership;
 #[cfg(target_os = "linux")]
 mod peer_bugs;
 #[cfg(target_os = "linux")]
-mod pidfd_and_refusal;
+mod pidfd_refusal_and_label;
 #[cfg(target_os = "linux")]
 mod sending;
 #[cfg(target_os = "linux")]
@@ -35,7 +35,7 @@ fn main() -> std::process::ExitCode {
         delivery::TESTS,
         truncation::TESTS,
         credentials::TESTS,
-        pidfd_and_refusal::TESTS,
+        pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
         peer_bugs::TESTS,
     ];

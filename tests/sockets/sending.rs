@@ -203,11 +203,11 @@ fn no_control_messages_are_a_null_pointer() {
     }
     let mut data = [0; 4];
     let mut data = [IoSliceMut::new(&mut data)];
-    let mut header = ancillary::socket::RecvHeader::new(&mut data, ancillary::control::ControlRoom::none());
+    let mut header = ancillary::socket::RecvHeader::new(&mut data, ancillary::control::ControlMemory::none());
     let pointer = header.as_mut_ptr().unwrap();
     // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
     assert!(unsafe { (*pointer.cast::<libc::msghdr>()).msg_control.is_null() });
-    let received = recvmsg(&there, &mut data, ancillary::control::ControlRoom::none(), RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut data, ancillary::control::ControlMemory::none(), RecvFlags::empty()).unwrap();
     assert_eq!(received.bytes(), 2);
 }
 

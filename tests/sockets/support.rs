@@ -111,7 +111,7 @@ pub fn message_bytes((level, message_type): (i32, i32), payload: &[u8]) -> Vec<u
 /// The same with a length of one's own.
 pub fn message_claiming(cmsg_len: u64, (level, message_type): (i32, i32), payload: &[u8]) -> Vec<u8> {
     let mut bytes = message_bytes((level, message_type), payload);
-    assert!(NATIVE.write_header(ancillary::layout::Header { cmsg_len, level, message_type }, &mut bytes));
+    assert!(NATIVE.write_header(ancillary::layout::ControlHeader { cmsg_len, level, message_type }, &mut bytes));
     bytes
 }
 
@@ -173,9 +173,24 @@ pub fn has_option(option: i32, name: &str) -> Result<(), String> {
     set_option(pair(SocketType::STREAM).0, option, 1).map_err(|error| format!("this kernel has no {name} ({error})"))
 }
 
-/// Whether the process may act for other users.
-pub fn privileged() -> Result<(), String> {
-    if rustix::process::geteuid().is_root() { Ok(()) } else { Err("only root can act as other users".into()) }
+/// Whether the process has a capability, by its number in capabilities(7).
+pub fn has_capability(number: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    u64::from_str_radix(effective.trim(), 16).unwrap() >> number & 1 == 1
+}
+
+pub const CAP_SETGID: u32 = 6;
+pub const CAP_SETUID: u32 = 7;
+pub const CAP_SYS_ADMIN: u32 = 21;
+
+/// Whether a thread of the process may become another user.
+pub fn can_change_user() -> Result<(), String> {
+    if has_capability(CAP_SETGID) && has_capability(CAP_SETUID) {
+        Ok(())
+    } else {
+        Err("to become another user takes CAP_SETUID and CAP_SETGID".into())
+    }
 }
 
 /// Lets this process have at most so many descriptors until the result is dropped.

@@ -2,9 +2,9 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::control::{ControlRoom, End};
-use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::{ControlMessages, ControlSpace, Message, Truncated, control_len, control_space, recvmsg, sendmsg};
+use ancillary::control::ControlMemory;
+use ancillary::message::{DecodeError, ScmCredentials, ScmRights};
+use ancillary::{ControlSpace, Message, Truncated, control_len, control_space, recvmsg, sendmsg};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -139,8 +139,10 @@ fn credentials_are_cut_at_every_byte() {
                     assert!(!whole);
                     assert!(message.is::<ScmCredentials>());
                     assert_eq!(message.payload().len(), room_len - HEADER);
-                    let wrong = message.decode::<ScmCredentials>().unwrap().unwrap_err();
-                    assert_eq!((wrong.expected, wrong.actual), (12, room_len - HEADER));
+                    let error = message.decode::<ScmCredentials>().unwrap().unwrap_err();
+                    assert!(
+                        matches!(error, DecodeError::WrongLength { expected: 12, actual, .. } if actual == room_len - HEADER)
+                    );
                 }
                 other => panic!("{other:?}"),
             }
@@ -175,6 +177,12 @@ fn cut_data_still_brings_descriptors() {
         // A stream keeps the rest.
         assert_eq!(received.data_truncated(), kind != SocketType::STREAM);
         assert_eq!((received.bytes(), take_all(&mut received).len()), (2, 1));
+        drop(received);
+        if kind == SocketType::STREAM {
+            let mut rest = [0; 8];
+            let received = receive(&there, &mut rest, &mut room);
+            assert_eq!(received.filled(&rest), b"ta");
+        }
     }
 }
 
@@ -230,10 +238,6 @@ fn every_room_is_parsed_to_a_clean_end() {
         for message in received.messages() {
             message.unwrap();
         }
-        drop(received);
-        let mut messages = ControlMessages::new(&room);
-        messages.by_ref().for_each(drop);
-        assert_ne!(messages.end(), None::<End>);
     }
 }
 
@@ -247,6 +251,6 @@ fn an_incomplete_result_closes_what_arrived() {
     assert_eq!(open_descriptors(), before);
 
     send(&here, b"data", &borrowed(&files(3))).unwrap();
-    let received = recvmsg(&there, &mut [], ControlRoom::none(), RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::empty()).unwrap();
     assert_eq!(received.truncated(), Truncated::DATA | Truncated::CONTROL);
 }

@@ -89,12 +89,8 @@ fn last_error() -> Errno {
     Errno::from_raw_os_error(unsafe { *errno_location() })
 }
 
-#[cfg(any(target_os = "illumos", target_os = "solaris"))]
-use ::libc::___errno as errno_location;
 #[cfg(errno_location = "___errno")]
 use ::libc::___errno as errno_location;
-#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd", target_os = "cygwin"))]
-use ::libc::__errno as errno_location;
 #[cfg(errno_location = "__errno")]
 use ::libc::__errno as errno_location;
 #[cfg(errno_location = "__errno_location")]

@@ -1,7 +1,7 @@
 //! Sends the writing end of a pipe over a socket pair, receives it, and writes through it: without `std`, and without an
 //! allocator to link to. Exits with 0 if it works.
 //!
-//! Needs `panic = "abort"`: `cargo build -p no-std --profile no-std`.
+//! Needs `panic = "abort"`: the release profile has it.
 #![no_std]
 #![no_main]
 

@@ -10,12 +10,24 @@ const_assert_eq!(NATIVE.header_size(), size_of::<libc::cmsghdr>());
 const_assert_eq!(NATIVE.parts().level_offset as usize, offset_of!(libc::cmsghdr, cmsg_level));
 const_assert_eq!(NATIVE.parts().type_offset as usize, offset_of!(libc::cmsghdr, cmsg_type));
 
-// musl declares four bytes of `cmsg_len` and four of padding, on the side where the kernel's eight-byte length has its
-// zeros.
-const LEN_FIELD_START: usize = offset_of!(libc::cmsghdr, cmsg_len);
-const LEN_FIELD_PADDING: usize =
-    if cfg!(all(target_env = "musl", target_endian = "big", target_pointer_width = "64")) { 4 } else { 0 };
-const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_FIELD_PADDING, LEN_FIELD_START);
+/// How many bytes of padding the C library declares beside `cmsg_len`.
+///
+/// Linux reads eight bytes of length on 64-bit targets. musl declares four of them as padding: those that are zero in
+/// every length it can express.
+const LEN_PADDING: usize =
+    if cfg!(all(linux_kernel, any(target_env = "musl", target_env = "ohos"), target_pointer_width = "64")) {
+        4
+    } else {
+        0
+    };
+const LEN_PADDING_BEFORE: usize = if cfg!(target_endian = "big") { LEN_PADDING } else { 0 };
+
+const_assert_eq!(NATIVE.parts().len_width.bytes(), size_of_field(|header| &header.cmsg_len) + LEN_PADDING);
+const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_PADDING_BEFORE, offset_of!(libc::cmsghdr, cmsg_len));
+
+const fn size_of_field<T>(_: fn(&libc::cmsghdr) -> &T) -> usize {
+    size_of::<T>()
+}
 
 // libc 0.2 gives NetBSD on aarch64 an alignment of 4; NetBSD's own headers say 16 (sys/arch/arm/include/cdefs.h 1.19).
 #[cfg(not(all(target_os = "netbsd", target_arch = "aarch64")))]
