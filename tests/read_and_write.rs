@@ -1,6 +1,6 @@
 //! What the writer writes, the reader reads: for any messages, any layout, any address and over dirty memory.
 
-use ancillary::control::End;
+use ancillary::control::{End, TranslateError};
 use ancillary::layout::ByteOrder;
 use ancillary::{ControlMessages, ControlWriter, Layout, PushError};
 use quickcheck::{Arbitrary, Gen, quickcheck};
@@ -185,6 +185,28 @@ quickcheck! {
         bytes.iter().all(|byte| *byte == 0)
     }
 
+    fn a_translated_buffer_says_the_same(from: AnyLayout, to: AnyLayout, messages: Vec<AnyMessage>, room: u16) -> bool {
+        let (from, to) = (from.0, to.0);
+        let mut memory = Memory::dirty();
+        let mut writer = ControlWriter::with_layout(from, memory.at(0));
+        push_what_fits(&mut writer, &messages);
+        let source = ControlMessages::with_layout(from, writer.as_bytes());
+
+        let mut other = Memory::dirty();
+        let room = usize::from(room) % (ROOM + 1);
+        let mut translated = ControlWriter::with_layout(to, &mut other.at(0)[..room]);
+        let before = (translated.push_raw(280, 7, b"before").is_ok(), translated.as_bytes().to_vec());
+        match translated.push_all(source.clone()) {
+            Ok(end) => {
+                assert_eq!(end, End::Clean);
+                let skip = usize::from(before.0);
+                source.eq(ControlMessages::with_layout(to, translated.as_bytes()).skip(skip))
+            }
+            // All or nothing.
+            Err(_) => translated.as_bytes() == before.1,
+        }
+    }
+
     fn any_bytes_are_read_to_an_end(layout: AnyLayout, bytes: Vec<u8>) -> bool {
         let layout = layout.0;
         let mut messages = ControlMessages::with_layout(layout, &bytes);
@@ -243,6 +265,25 @@ fn a_length_that_overflows_is_refused_and_changes_nothing() {
     ));
     assert!(writer.is_empty());
     assert_eq!(bytes, [0xff; 64]);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_translated() {
+    let mut bytes = [0xff; 128];
+    let mut writer = ControlWriter::with_layout(Layout::LINUX_32, &mut bytes);
+    writer.push_raw(0, 1, &[0x10]).unwrap();
+    let used = writer.used();
+    let mut other = [0xff; 128];
+    let mut translated = ControlWriter::with_layout(Layout::LINUX_64, &mut other);
+
+    // Stray bytes are told: a native kernel ignores them, a 32-bit process is refused for them.
+    let stray = ControlMessages::with_layout(Layout::LINUX_32, &bytes[..used + 3]);
+    assert_eq!(translated.push_all(stray), Ok(End::Leftover { offset: used, len: 3 }));
+    let written = translated.used();
+
+    let malformed = ControlMessages::with_layout(Layout::LINUX_32, &bytes[..used + 12]);
+    assert!(matches!(translated.push_all(malformed), Err(TranslateError::Malformed(error)) if error.offset() == used));
+    assert_eq!(translated.used(), written);
 }
 
 #[test]

@@ -1,13 +1,16 @@
-//! Nothing of the crate allocates: a global allocator that aborts, while a thread is inside the crate.
+//! The crate allocates nothing: while a thread is inside it, the global allocator aborts the process.
 
-use ancillary::message::ScmRights;
-use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message, control_space, recvmsg, sendmsg};
+use ancillary::message::{ScmCredentials, ScmRights};
+use ancillary::socket::{SendHeader, sendmsg_raw};
+use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message};
+use ancillary::{control_space, recvmsg, sendmsg, sendmsg_addr};
 use libtest_mimic::{Arguments, Trial};
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, socketpair};
 use std::alloc::{GlobalAlloc, Layout as Allocation, System};
 use std::cell::Cell;
+use std::fmt::Write;
 
 thread_local! {
     static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
@@ -85,6 +88,52 @@ fn sending_and_receiving() {
     assert_eq!(taken, Some(2));
 }
 
+/// What is seldom called: drawing, translating, credentials, addresses, headers, results that are not wanted.
+fn the_rest() {
+    let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap();
+    rustix::net::sockopt::set_socket_passcred(&there, true).unwrap();
+    let name = SocketAddrUnix::new_unnamed();
+    let done = without_allocation(|| {
+        let mut bytes = [0; 128];
+        let mut writer = ControlWriter::with_layout(Layout::DARWIN, &mut bytes);
+        writer.push_raw(41, 50, &[1; 20]).ok()?;
+        let mut drawing = Drawing { bytes: [0; 256], used: 0 };
+        write!(drawing, "{}", ControlMessages::with_layout(Layout::DARWIN, writer.as_bytes())).ok()?;
+        let mut other = [0; 128];
+        let mut translated = ControlWriter::with_layout(Layout::NATIVE, &mut other);
+        translated.push_all(ControlMessages::with_layout(Layout::DARWIN, writer.as_bytes())).ok()?;
+
+        let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+        let mut control = space.writer();
+        control.push(&ScmCredentials::of_this_process()).ok()?;
+        let error = sendmsg_addr(&here, &name, &[], &control, SendFlags::empty()).err()?;
+        write!(drawing, "{}", error.raw_os_error()).ok()?;
+        let header = SendHeader::with_bytes(&[], control.as_bytes()).ok()?;
+        // SAFETY: the header is prepared and lives until after the call; it has no descriptors.
+        unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
+        let mut received = recvmsg(&there, &mut [], &mut space, RecvFlags::empty()).ok()?;
+        received.find::<ScmCredentials>()?.ok()?;
+        assert!(received.messages().clamped().is_none());
+        write!(drawing, "{}", received.truncated()).ok()?;
+        Some(drawing.used)
+    });
+    assert!(done.is_some_and(|drawn| drawn > 0));
+}
+
+struct Drawing {
+    bytes: [u8; 256],
+    used: usize,
+}
+
+impl Write for Drawing {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        let room = self.bytes.get_mut(self.used..self.used + text.len()).ok_or(std::fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.used += text.len();
+        Ok(())
+    }
+}
+
 /// The allocator does abort: another process does what must not be done.
 fn an_allocation_would_be_seen() {
     let child = std::process::Command::new(std::env::current_exe().unwrap()).env(ALLOCATE, "1").output().unwrap();
@@ -108,6 +157,7 @@ fn main() {
     let trials = vec![
         trial("writing_and_reading", writing_and_reading),
         trial("sending_and_receiving", sending_and_receiving),
+        trial("the_rest", the_rest),
         trial("an_allocation_would_be_seen", an_allocation_would_be_seen),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

@@ -123,6 +123,16 @@ impl<'a> ControlMessages<'a> {
     /// Reads `bytes` as a control buffer of the target's own layout.
     ///
     /// After a system call, `bytes` is what the call says it filled (`msg_controllen`), not the whole buffer.
+    ///
+    /// ```
+    /// use ancillary::{ControlMessages, ControlWriter};
+    ///
+    /// let mut bytes = [0; 64];
+    /// let mut writer = ControlWriter::new(&mut bytes);
+    /// writer.push_raw(280, 7, b"payload")?;
+    /// assert_eq!(ControlMessages::new(writer.as_bytes()).count(), 1);
+    /// # Ok::<(), ancillary::PushError>(())
+    /// ```
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
         ControlMessages { rest: bytes, total: bytes.len(), error: None, layout: Native }

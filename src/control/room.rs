@@ -20,18 +20,22 @@ pub struct ControlMemory<'a> {
 
 impl<'a> ControlMemory<'a> {
     /// No room at all: a call with it says that it wants no control messages.
+    ///
+    /// ```
+    /// assert_eq!(ancillary::control::ControlMemory::none().len(), 0);
+    /// ```
     #[inline]
     pub const fn none() -> Self {
         ControlMemory { bytes: &mut [] }
     }
 
-    /// How many bytes there are.
+    /// How many bytes there are. Example: [the type's](Self).
     #[inline]
     pub const fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are none. Example: [the type's](Self).
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -112,6 +116,11 @@ static_assertions::const_assert!(align_of::<ControlSpace<1>>() >= crate::Layout:
 
 impl<const N: usize> ControlSpace<N> {
     /// Space that holds nothing yet. Nothing is cleared.
+    ///
+    /// ```
+    /// let space = ancillary::ControlSpace::<64>::new();
+    /// assert_eq!((space.len(), space.is_empty()), (64, false));
+    /// ```
     #[inline]
     pub const fn new() -> Self {
         ControlSpace { bytes: [const { MaybeUninit::uninit() }; N] }
@@ -129,13 +138,13 @@ impl<const N: usize> ControlSpace<N> {
         ControlWriter::new(self)
     }
 
-    /// How many bytes there are.
+    /// How many bytes there are: `N`. Example: [`new`](Self::new).
     #[inline]
     pub const fn len(&self) -> usize {
         N
     }
 
-    /// Whether there are none.
+    /// Whether there are none. Example: [`new`](Self::new).
     #[inline]
     pub const fn is_empty(&self) -> bool {
         N == 0

@@ -82,6 +82,14 @@ impl Payload<'_> {
 impl<'a> ControlWriter<'a> {
     /// A writer of the target's own layout, over `&mut [u8]`, `&mut [MaybeUninit<u8>]` or a
     /// [`ControlSpace`](super::ControlSpace).
+    ///
+    /// ```
+    /// use ancillary::ControlWriter;
+    /// use core::mem::MaybeUninit;
+    ///
+    /// let mut memory = [const { MaybeUninit::uninit() }; 64];
+    /// assert_eq!(ControlWriter::new(&mut memory).available(), 64);
+    /// ```
     #[inline]
     pub fn new(memory: impl Into<ControlMemory<'a>>) -> Self {
         Self::with_layout(Native, memory)

@@ -74,6 +74,8 @@ pub trait EncodeMessage<'fd>: ControlKind {
     /// # Errors
     ///
     /// Those of [`ControlWriter::push_raw`].
+    ///
+    /// Example: [the module's](self).
     fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError>;
 }
 
@@ -86,6 +88,8 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
     /// # Errors
     ///
     /// [`DecodeError`] if the payload is not as long as such a message is. A truncated message is shorter.
+    ///
+    /// Example: [the module's](self).
     fn decode(payload: &'m [u8]) -> Result<Self, DecodeError>;
 }
 

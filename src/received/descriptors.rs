@@ -54,7 +54,7 @@ impl<'m> Descriptors<'m> {
     /// # let mut data = [0; 16];
     /// # let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
     /// if let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() {
-    ///     assert_eq!(descriptors.len(), 1);
+    ///     assert_eq!((descriptors.len(), descriptors.is_empty(), descriptors.remainder()), (1, false, &[][..]));
     ///     for descriptor in descriptors.iter() {
     ///         rustix::io::write(descriptor?, b"through it")?;
     ///     }

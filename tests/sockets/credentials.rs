@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketT
 tests![
     explicit_credentials_make_the_round_trip,
     before_the_option_is_on_nobody_is_known,
+    an_option_on_the_senders_end_is_enough_to_be_known,
     nobody_may_name_a_process_that_is_not,
     an_unprivileged_sender_may_only_be_itself if can_change_user,
     any_other_length_is_refused,
@@ -60,6 +61,18 @@ fn before_the_option_is_on_nobody_is_known() {
         set_socket_passcred(&there, true).unwrap();
         assert_eq!(credentials(&mut receive(&there, &mut [0], &mut room)), Some(nobody));
         send_plain(&here, b"x").unwrap();
+        assert_eq!(credentials(&mut receive(&there, &mut [0], &mut room)), Some(ScmCredentials::of_this_process()));
+    }
+}
+
+/// The kernel notes the sender if either end has the option on, and tells it to a receiver that has.
+fn an_option_on_the_senders_end_is_enough_to_be_known() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        set_socket_passcred(&here, true).unwrap();
+        send_plain(&here, b"x").unwrap();
+        set_socket_passcred(&there, true).unwrap();
+        let mut room = [0xff; SPACE];
         assert_eq!(credentials(&mut receive(&there, &mut [0], &mut room)), Some(ScmCredentials::of_this_process()));
     }
 }

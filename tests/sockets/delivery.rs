@@ -21,6 +21,7 @@ tests![
     bytes_before_are_glued_and_bytes_after_are_not,
     a_descriptor_belongs_to_the_first_byte,
     an_empty_read_can_deliver_a_descriptor,
+    out_of_band_data_carries_no_descriptor,
     every_peek_installs_descriptors_that_are_owned,
     a_socket_passed_over_itself_stays_alive,
     ten_of_room_for_twenty,
@@ -45,6 +46,8 @@ fn descriptors_keep_their_order() {
             let mut room = [0xff; 64];
             let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
             assert_eq!((received.bytes(), received.flags()), (1, ReturnFlags::empty()));
+            // The room was dirty: had the kernel's length not been believed, this would be no clean end.
+            assert_eq!(received.messages().map(Result::unwrap).count(), 1);
             let arrived = take_all(&mut received);
             assert_eq!(arrived.len(), count);
             for (sent, arrived) in sent.iter().zip(&arrived) {
@@ -186,6 +189,20 @@ fn an_empty_read_can_deliver_a_descriptor() {
     let mut room = [0; 64];
     let mut received = receive(&there, &mut [], &mut room);
     assert_eq!((received.bytes(), take_all(&mut received).len()), (0, 1));
+}
+
+fn out_of_band_data_carries_no_descriptor() {
+    let (here, there) = pair(SocketType::STREAM);
+    let file = files(1);
+    let descriptors = borrowed(&file);
+    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut control = space.writer();
+    control.push(&ScmRights::new(&descriptors)).unwrap();
+    assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::OOB), Ok(1));
+    let mut room = [0; 64];
+    let mut data = [0; 4];
+    let mut received = receive_flags(&there, &mut data, &mut room, RecvFlags::OOB).unwrap();
+    assert_eq!((received.bytes(), take_all(&mut received).len()), (1, 0));
 }
 
 fn every_peek_installs_descriptors_that_are_owned() {

@@ -22,6 +22,7 @@ tests![
     closing_twice_would_be_seen,
     negative_slots_are_values,
     a_taken_slot_is_no_error,
+    a_slot_that_was_cut_is_told,
     a_message_that_claims_too_much_is_owned,
     a_message_after_nonsense_cannot_be_found,
     unknown_neighbours,
@@ -158,6 +159,18 @@ fn a_taken_slot_is_no_error() {
     assert!(received.take_descriptors().next().is_none());
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
     assert_eq!(descriptors.iter().count(), 0);
+}
+
+fn a_slot_that_was_cut_is_told() {
+    let file = files(1);
+    let mut payload = ownerless_duplicates(&file)[0].to_ne_bytes().to_vec();
+    payload.extend([7, 7]);
+    let mut control = message_bytes(RIGHTS, &payload);
+    let mut received = received_of(&mut control);
+    let Some(Ok(Message::ScmRights(mut descriptors))) = received.messages().next() else { panic!() };
+    assert_eq!(descriptors.remainder(), [7, 7]);
+    assert!(descriptors.next().is_some_and(|taken| taken.is_ok()) && descriptors.next().is_none());
+    assert_eq!(descriptors.remainder(), [7, 7]);
 }
 
 /// The shape Apple's kernel returns: five descriptors of sixteen, and the length of sixteen.

@@ -18,6 +18,7 @@ tests![
     a_receiver_can_refuse_descriptors if refusal,
     without_a_security_module_there_is_no_label if no_label,
     a_label_is_a_message if label,
+    an_option_the_kernel_does_not_know_is_refused if slots_cannot_be_kept,
     a_receiver_that_keeps_every_slot if slots_can_be_kept,
 ];
 
@@ -61,6 +62,15 @@ fn no_label() -> Result<(), String> {
 
 fn slots_can_be_kept() -> Result<(), String> {
     has_option(SO_RIGHTS_NOTRUNC, "SO_RIGHTS_NOTRUNC (Linux 7.3)")
+}
+
+fn slots_cannot_be_kept() -> Result<(), String> {
+    if slots_can_be_kept().is_err() { Ok(()) } else { Err("this kernel has SO_RIGHTS_NOTRUNC".into()) }
+}
+
+fn an_option_the_kernel_does_not_know_is_refused() {
+    let (here, _there) = pair(SocketType::STREAM);
+    assert_eq!(set_option(&here, SO_RIGHTS_NOTRUNC, 1), Err(Errno::NOPROTOOPT));
 }
 
 fn receiver_of_pidfds(kind: SocketType) -> (OwnedFd, OwnedFd) {

@@ -18,7 +18,9 @@ tests![
     one_descriptor_more_is_refused_before_the_call,
     descriptors_of_several_messages_count_together,
     a_payload_that_is_no_whole_number_of_descriptors,
-    rights_over_udp_are_ignored,
+    rights_and_credentials_over_udp_are_ignored,
+    a_bad_pointer_is_refused_and_no_pointer_is_none,
+    padding_in_the_systems_header_is_zero,
     an_epoll_and_a_path_descriptor_can_be_passed,
     an_unpadded_last_message_is_accepted,
     memory_that_was_never_written_to_is_refused,
@@ -113,6 +115,10 @@ fn descriptors_of_several_messages_count_together() {
     control.push(&ScmRights::new(&many[..53])).unwrap();
 
     let (here, there) = pair(SocketType::DGRAM);
+    let numbers = number_bytes(&file);
+    let too_many = [message_bytes(RIGHTS, &numbers.repeat(200)), message_bytes(RIGHTS, &numbers.repeat(54))].concat();
+    assert_eq!(send_bytes(&here, b"x", &too_many), Err(Errno::INVAL), "the kernel counts them together as well");
+
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
     let mut room = [0; 2048];
     let mut received = receive(&there, &mut [0], &mut room);
@@ -135,16 +141,57 @@ fn a_payload_that_is_no_whole_number_of_descriptors() {
     }
 }
 
-fn rights_over_udp_are_ignored() {
+fn rights_and_credentials_over_udp_are_ignored() {
     let socket = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let (here, there) = (socket(), socket());
     here.connect(there.local_addr().unwrap()).unwrap();
-    assert_eq!(send(&here, b"x", &borrowed(&files(1))), Ok(1));
+    let file = files(1);
+    let descriptors = borrowed(&file);
+    let mut space = ControlSpace::<{ control_space!(ScmRights[1], ScmCredentials) }>::new();
+    let mut control = space.writer();
+    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(&ScmCredentials { pid: 1, uid: 1, gid: 1 }).unwrap();
+    assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
     let mut room = [0; 64];
     let mut data = [0; 4];
     let received = receive_flags(&there, &mut data, &mut room, RecvFlags::empty()).unwrap();
     let mut received = received.complete().unwrap();
     assert!(received.messages().next().is_none());
+}
+
+fn a_bad_pointer_is_refused_and_no_pointer_is_none() {
+    let (here, _there) = pair(SocketType::STREAM);
+    let data = [IoSlice::new(b"x")];
+    let control = ControlWriter::empty();
+    let header = ancillary::socket::SendHeader::new(&data, &control).unwrap();
+    // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
+    let mut raw = unsafe { header.as_ptr().cast::<libc::msghdr>().read() };
+    for (pointer, len, expected) in [
+        (std::ptr::null_mut(), 0, Ok(1)),
+        (std::ptr::null_mut(), NATIVE.space(4).unwrap(), Err(Errno::FAULT)),
+        (std::ptr::without_provenance_mut(16), NATIVE.space(4).unwrap(), Err(Errno::FAULT)),
+    ] {
+        raw.msg_control = pointer;
+        raw.msg_controllen = len as _;
+        // SAFETY: the kernel checks the pointers it is given, and these are what the test is about.
+        let sent = unsafe { ancillary::socket::sendmsg_raw(&here, (&raw const raw).cast(), SendFlags::empty()) };
+        assert_eq!(sent, expected);
+    }
+}
+
+/// musl's `struct msghdr` has words of padding that Linux reads as the upper half of a length.
+fn padding_in_the_systems_header_is_zero() {
+    let data = [IoSlice::new(b"x")];
+    let control = ControlWriter::empty();
+    let header = ancillary::socket::SendHeader::new(&data, &control).unwrap();
+    // SAFETY: the pointer is to a `struct msghdr`, and all of its bytes were zeroed before the fields were set.
+    let bytes = unsafe { &*header.as_ptr().cast::<[u8; size_of::<libc::msghdr>()]>() };
+    let mut fields = bytes.to_vec();
+    let (iov, len) = (std::mem::offset_of!(libc::msghdr, msg_iov), std::mem::offset_of!(libc::msghdr, msg_iovlen));
+    fields[iov..iov + size_of::<usize>()].fill(0);
+    fields[len] -= u8::from(cfg!(target_endian = "little"));
+    fields[len + size_of::<usize>() - 1] -= u8::from(cfg!(target_endian = "big"));
+    assert!(fields.iter().all(|byte| *byte == 0), "{bytes:?}");
 }
 
 fn an_epoll_and_a_path_descriptor_can_be_passed() {

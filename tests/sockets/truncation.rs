@@ -4,6 +4,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
 use ancillary::message::{DecodeError, ScmCredentials, ScmRights};
+use ancillary::socket::{RecvHeader, recvmsg_raw};
 use ancillary::{ControlSpace, Message, Truncated, control_len, control_space, recvmsg, sendmsg};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
@@ -19,6 +20,7 @@ tests![
     credentials_are_cut_at_every_byte,
     credentials_come_first_and_eat_the_room,
     cut_data_still_brings_descriptors,
+    memory_that_is_not_there,
     a_peek_with_little_room_loses_nothing,
     after_a_truncated_call_the_next_is_clean,
     padding_is_not_written_by_the_kernel,
@@ -183,6 +185,28 @@ fn cut_data_still_brings_descriptors() {
             let received = receive(&there, &mut rest, &mut room);
             assert_eq!(received.filled(&rest), b"ta");
         }
+    }
+}
+
+/// Linux delivers the data, tells that the control messages are lost, and closes the descriptors.
+fn memory_that_is_not_there() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        send(&here, b"data", &borrowed(&files(2))).unwrap();
+        let mut data = [0; 8];
+        let mut slices = [IoSliceMut::new(&mut data)];
+        let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+        let pointer = header.as_mut_ptr().unwrap().cast::<libc::msghdr>();
+        // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
+        unsafe {
+            (*pointer).msg_control = std::ptr::without_provenance_mut(16);
+            (*pointer).msg_controllen = 64;
+        }
+        // SAFETY: the kernel checks the pointers it is given, and this one is what the test is about.
+        let bytes = unsafe { recvmsg_raw(&there, pointer.cast(), RecvFlags::empty()) }.unwrap();
+        // SAFETY: the call has succeeded with these flags.
+        let received = unsafe { header.into_received(bytes, RecvFlags::empty()) };
+        assert_eq!((received.bytes(), received.truncated()), (4, Truncated::CONTROL));
     }
 }
 
