@@ -27,23 +27,7 @@ struct AnyLayout(Layout);
 
 impl Arbitrary for AnyLayout {
     fn arbitrary(g: &mut Gen) -> Self {
-        let layouts = [
-            Layout::NATIVE,
-            Layout::LINUX_64,
-            Layout::LINUX_32,
-            Layout::MUSL_64_LE,
-            Layout::MUSL_64_BE,
-            Layout::DARWIN,
-            Layout::BSD_ALIGN_4,
-            Layout::BSD_ALIGN_8,
-            Layout::BSD_ALIGN_16,
-            Layout::ILLUMOS_X86,
-            Layout::SOLARIS_SPARC,
-            Layout::AIX,
-            Layout::WINDOWS_64,
-            Layout::WINDOWS_32,
-        ];
-        let layout = *g.choose(&layouts).unwrap();
+        let (_, layout) = *g.choose(Layout::NAMED).unwrap();
         // musl's layouts each exist in one byte order.
         if layout == Layout::MUSL_64_LE || layout == Layout::MUSL_64_BE {
             return AnyLayout(layout);

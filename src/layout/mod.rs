@@ -116,7 +116,7 @@ pub struct Layout {
 }
 
 /// The largest header size and alignment a layout may have, in bytes. Every known system stays at or below 16.
-pub(crate) const MAX_PART: u8 = 64;
+const MAX_PART: u8 = 64;
 
 const fn round_up(value: usize, align: usize) -> Option<usize> {
     // `align` is a power of two: `from_parts` admits nothing else.

@@ -182,24 +182,36 @@ impl Layout {
     pub const WINDOWS_32: Layout = layout(LayoutParts { byte_order: ByteOrder::Little, ..SHORT_LENGTH });
 }
 
+impl Layout {
+    /// Every named layout with its name.
+    ///
+    /// ```
+    /// use ancillary::Layout;
+    ///
+    /// let native = Layout::NAMED.iter().find(|(_, layout)| *layout == Layout::NATIVE);
+    /// println!("this target's layout is {}", native.unwrap().0);
+    /// ```
+    pub const NAMED: &[(&str, Layout)] = &[
+        ("LINUX_64", Layout::LINUX_64),
+        ("LINUX_32", Layout::LINUX_32),
+        ("MUSL_64_LE", Layout::MUSL_64_LE),
+        ("MUSL_64_BE", Layout::MUSL_64_BE),
+        ("DARWIN", Layout::DARWIN),
+        ("BSD_ALIGN_4", Layout::BSD_ALIGN_4),
+        ("BSD_ALIGN_8", Layout::BSD_ALIGN_8),
+        ("BSD_ALIGN_16", Layout::BSD_ALIGN_16),
+        ("ILLUMOS_X86", Layout::ILLUMOS_X86),
+        ("SOLARIS_SPARC", Layout::SOLARIS_SPARC),
+        ("AIX", Layout::AIX),
+        ("WINDOWS_64", Layout::WINDOWS_64),
+        ("WINDOWS_32", Layout::WINDOWS_32),
+    ];
+}
+
 /// Every named layout passes the test that [`Layout::from_parts`] makes.
 const _: () = {
-    let mut named: &[Layout] = &[
-        Layout::LINUX_64,
-        Layout::LINUX_32,
-        Layout::MUSL_64_LE,
-        Layout::MUSL_64_BE,
-        Layout::DARWIN,
-        Layout::BSD_ALIGN_4,
-        Layout::BSD_ALIGN_8,
-        Layout::BSD_ALIGN_16,
-        Layout::ILLUMOS_X86,
-        Layout::SOLARIS_SPARC,
-        Layout::AIX,
-        Layout::WINDOWS_64,
-        Layout::WINDOWS_32,
-    ];
-    while let [layout, others @ ..] = named {
+    let mut named = Layout::NAMED;
+    while let [(_, layout), others @ ..] = named {
         assert!(Layout::from_parts(layout.parts).is_some());
         named = others;
     }
