@@ -23,6 +23,53 @@
 //! assert_eq!(Layout::DARWIN.space(4), Some(16));
 //! assert_eq!(Layout::LINUX_64.space(usize::MAX), None);
 //! ```
+//!
+//! # Which target has which layout
+//!
+//! | targets | [`Layout::NATIVE`] is |
+//! |---|---|
+//! | Linux and Android on 64 bits, whatever the C library | [`LINUX_64`](Layout::LINUX_64) |
+//! | Linux and Android on 32 bits, x32, MIPS n32 | [`LINUX_32`](Layout::LINUX_32) |
+//! | Apple's, any width | [`DARWIN`](Layout::DARWIN) |
+//! | FreeBSD, DragonFly, Haiku, Hurd, QNX and VxWorks on 64 bits | [`BSD_ALIGN_8`](Layout::BSD_ALIGN_8) |
+//! | the same on 32 bits | [`BSD_ALIGN_4`](Layout::BSD_ALIGN_4) |
+//! | NetBSD on aarch64, riscv64, sparc64; OpenBSD on sparc64 | [`BSD_ALIGN_16`](Layout::BSD_ALIGN_16) |
+//! | NetBSD and OpenBSD on i686 | [`BSD_ALIGN_4`](Layout::BSD_ALIGN_4) |
+//! | NetBSD and OpenBSD on everything else | [`BSD_ALIGN_8`](Layout::BSD_ALIGN_8) |
+//! | illumos and Solaris on x86 | [`ILLUMOS_X86`](Layout::ILLUMOS_X86) |
+//! | illumos and Solaris on SPARC | [`SOLARIS_SPARC`](Layout::SOLARIS_SPARC) |
+//! | AIX | [`AIX`](Layout::AIX) |
+//! | Fuchsia | [`MUSL_64_LE`](Layout::MUSL_64_LE) |
+//! | Windows | [`WINDOWS_64`](Layout::WINDOWS_64), [`WINDOWS_32`](Layout::WINDOWS_32) |
+//! | Redox, Cygwin, emscripten, WASI, and targets without a system | [`LINUX_64`](Layout::LINUX_64), [`LINUX_32`](Layout::LINUX_32) by pointer width |
+//!
+//! # Another machine's buffer
+//!
+//! ```
+//! use ancillary::layout::ByteOrder;
+//! use ancillary::{ControlMessages, ControlWriter, Layout};
+//!
+//! let little = ByteOrder::Little;
+//! for (layout, expected) in [
+//!     (Layout::DARWIN, &[16, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0][..]),
+//!     (Layout::BSD_ALIGN_8.with_byte_order(little), &[20, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]),
+//!     (Layout::LINUX_32.with_byte_order(little), &[16, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0]),
+//! ] {
+//!     let mut bytes = [0; 32];
+//!     let mut writer = ControlWriter::with_layout(layout, &mut bytes);
+//!     writer.push_raw(0xffff, 1, &5i32.to_le_bytes())?;
+//!     assert_eq!(writer.as_bytes(), expected);
+//!     let message = ControlMessages::with_layout(layout, expected).next().unwrap()?;
+//!     assert_eq!((message.level(), message.payload()), (0xffff, &[5, 0, 0, 0][..]));
+//! }
+//!
+//! // NetBSD on aarch64 pads both header and payload to 16 bytes.
+//! let netbsd = Layout::BSD_ALIGN_16.with_byte_order(little);
+//! let mut bytes = [0; 32];
+//! ControlWriter::with_layout(netbsd, &mut bytes).push_raw(0xffff, 1, &5i32.to_le_bytes())?;
+//! assert_eq!((bytes[0], bytes[16]), (20, 5));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod header;
