@@ -34,12 +34,21 @@ pub struct ControlWriter<'a, A: LayoutChoice = Native> {
 }
 
 /// What is in a writer's memory.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Written {
     /// The bytes of the messages, all initialised: a multiple of the header alignment, or all there are.
     bytes: usize,
     /// How many descriptors are among them.
+    #[cfg(sockets)]
     descriptors: usize,
+}
+
+impl Written {
+    const NOTHING: Written = Written {
+        bytes: 0,
+        #[cfg(sockets)]
+        descriptors: 0,
+    };
 }
 
 /// What a payload is made from.
@@ -105,7 +114,7 @@ impl<'a> ControlWriter<'a> {
     /// ```
     #[inline]
     pub const fn empty() -> Self {
-        ControlWriter { memory: &mut [], written: Written { bytes: 0, descriptors: 0 }, layout: Native }
+        ControlWriter { memory: &mut [], written: Written::NOTHING, layout: Native }
     }
 }
 
@@ -128,7 +137,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     pub fn with_layout(layout: A, memory: impl Into<ControlMemory<'a>>) -> Self {
         // SAFETY: all that is written to it here is written as a `u8`.
         let memory = unsafe { memory.into().into_uninit() };
-        ControlWriter { memory, written: Written::default(), layout }
+        ControlWriter { memory, written: Written::NOTHING, layout }
     }
 
     /// Appends a message with a copy of `payload`.
@@ -223,7 +232,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn clear(&mut self) {
-        self.written = Written { bytes: 0, descriptors: 0 };
+        self.written = Written::NOTHING;
     }
 
     /// The messages as bytes: what `msg_control` is to point at, [`used`](Self::used) bytes long.

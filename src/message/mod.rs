@@ -48,6 +48,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(sockets)]
+mod descriptors;
+#[cfg(linux_kernel)]
 mod socket;
 
 use crate::control::{ControlMessage, ControlWriter, PushError};
@@ -56,9 +58,9 @@ use core::fmt;
 
 pub use crate::control::ControlKind;
 #[cfg(sockets)]
-pub(crate) use socket::descriptor_number;
+pub(crate) use descriptors::descriptor_number;
 #[cfg(sockets)]
-pub use socket::{NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
+pub use descriptors::{NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
 #[cfg(linux_kernel)]
 pub use socket::{ScmCredentials, ScmPidfd, ScmSecurity};
 

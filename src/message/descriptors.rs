@@ -1,0 +1,193 @@
+//! Open descriptors as a message, and what stands in the place of one that could not be passed.
+
+use super::{ControlKind, DecodeError, DecodeMessage, EncodeMessage};
+use crate::control::{ControlWriter, ListPayload, PushError};
+use crate::platform;
+use core::error::Error;
+use core::ffi::c_int;
+use core::fmt;
+use core::iter::FusedIterator;
+use rustix::fd::{BorrowedFd, RawFd};
+use rustix::io::Errno;
+
+/// The most descriptors the system takes in one call, over all `SCM_RIGHTS` messages in it.
+///
+/// Linux 253, macOS and FreeBSD 254, OpenBSD 127; `usize::MAX` where no limit is known. More are refused by
+/// [`ControlWriter::push`], before any call. (musl's own wrapper of the call refuses a little less, with `ENOMEM`.)
+///
+/// Source: Linux `include/net/scm.h`; `unp_internalize` in the BSDs' and Apple's `uipc_usrreq.c`.
+///
+/// ```
+/// # #[cfg(target_os = "linux")]
+/// assert_eq!(ancillary::message::SCM_MAX_FD, 253);
+/// ```
+pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
+
+/// `SCM_RIGHTS`, to send: open descriptors, passed on to the receiver over a UNIX-domain socket.
+///
+/// The kernel duplicates them when the call is made. The sender may close its own at once after it; the open files stay
+/// open. An empty list is sent as it is, and on Linux arrives as nothing. On a stream, at least one byte of data must
+/// go with them.
+///
+/// Source of truth: unix(7).
+///
+/// Example: [`ControlWriter::push`].
+#[derive(Clone, Copy, Debug)]
+#[doc(alias = "SCM_RIGHTS")]
+pub struct ScmRights<'s, 'fd> {
+    descriptors: &'s [BorrowedFd<'fd>],
+}
+
+impl<'s, 'fd> ScmRights<'s, 'fd> {
+    /// A message that passes these descriptors on, in this order.
+    ///
+    /// ```
+    /// use ancillary::message::ScmRights;
+    /// use rustix::fd::AsFd;
+    ///
+    /// let (reader, _writer) = rustix::pipe::pipe()?;
+    /// let message = ScmRights::new(&[reader.as_fd()]);
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    #[inline]
+    pub const fn new(descriptors: &'s [BorrowedFd<'fd>]) -> Self {
+        ScmRights { descriptors }
+    }
+}
+
+impl ControlKind for ScmRights<'_, '_> {
+    const LEVEL: c_int = platform::SOL_SOCKET;
+    const TYPE: c_int = platform::SCM_RIGHTS;
+}
+
+impl ListPayload for ScmRights<'_, '_> {
+    const ELEMENT_SIZE: usize = size_of::<c_int>();
+}
+
+impl<'fd> EncodeMessage<'fd> for ScmRights<'_, 'fd> {
+    #[inline]
+    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+        control.push_descriptors(Self::LEVEL, Self::TYPE, self.descriptors, SCM_MAX_FD)
+    }
+}
+
+/// A slot for a descriptor that has none: the kernel put a negative number there, usually an error.
+///
+/// Linux leaves `-errno` in an `SCM_PIDFD` that could not be made, and, where a socket asks for it with
+/// `SO_RIGHTS_NOTRUNC`, in the slot of a file that a security module kept back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoDescriptor {
+    /// What the slot holds: a negative number.
+    pub slot: c_int,
+}
+
+impl NoDescriptor {
+    /// The error the slot stands for, if it is in the range of errors: from −1 to −4095.
+    ///
+    /// ```
+    /// use ancillary::message::NoDescriptor;
+    /// use rustix::io::Errno;
+    ///
+    /// let kept_back = NoDescriptor { slot: -Errno::PERM.raw_os_error() };
+    /// assert_eq!(kept_back.errno(), Some(Errno::PERM));
+    /// assert_eq!(NoDescriptor { slot: i32::MIN }.errno(), None);
+    /// ```
+    pub const fn errno(self) -> Option<Errno> {
+        match self.slot {
+            -4095..=-1 => Some(Errno::from_raw_os_error(-self.slot)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for NoDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.errno() {
+            Some(errno) => write!(f, "the slot holds no descriptor but an error: {errno}"),
+            None => write!(f, "the slot holds no descriptor but {}", self.slot),
+        }
+    }
+}
+
+impl Error for NoDescriptor {}
+
+/// What a slot of four bytes holds.
+pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd, NoDescriptor> {
+    match c_int::from_ne_bytes(slot) {
+        number @ 0.. => Ok(number),
+        slot => Err(NoDescriptor { slot }),
+    }
+}
+
+/// `SCM_RIGHTS`, read from plain bytes: the numbers of descriptors of some process.
+///
+/// An iterator over the whole slots of the payload. It owns nothing. Those that arrived in this process come from
+/// [`Received`](crate::Received), which owns them.
+///
+/// ```
+/// use ancillary::ControlMessage;
+/// use ancillary::message::{ControlKind, NoDescriptor, ScmRights, ScmRightsNumbers};
+///
+/// let payload = [5i32, -13].map(i32::to_ne_bytes).concat();
+/// let message = ControlMessage::new(ScmRights::LEVEL, ScmRights::TYPE, &payload);
+/// let mut numbers = message.decode::<ScmRightsNumbers>().unwrap()?;
+/// assert_eq!(numbers.next(), Some(Ok(5)));
+/// assert_eq!(numbers.next(), Some(Err(NoDescriptor { slot: -13 })));
+/// assert_eq!(numbers.next(), None);
+/// # Ok::<(), ancillary::message::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "an iterator does nothing until it is walked"]
+pub struct ScmRightsNumbers<'m> {
+    payload: &'m [u8],
+}
+
+impl<'m> ScmRightsNumbers<'m> {
+    /// The bytes of the payload that have not been walked: after the last whole slot, what is left of a slot that was
+    /// cut.
+    ///
+    /// ```
+    /// use ancillary::message::{DecodeMessage, ScmRightsNumbers};
+    ///
+    /// let mut numbers = ScmRightsNumbers::decode(&[5, 6, 7])?;
+    /// assert_eq!(numbers.next(), None);
+    /// assert_eq!(numbers.remainder(), [5, 6, 7]);
+    /// # Ok::<(), ancillary::message::DecodeError>(())
+    /// ```
+    pub const fn remainder(&self) -> &'m [u8] {
+        self.payload
+    }
+}
+
+impl ControlKind for ScmRightsNumbers<'_> {
+    const LEVEL: c_int = ScmRights::LEVEL;
+    const TYPE: c_int = ScmRights::TYPE;
+}
+
+impl ListPayload for ScmRightsNumbers<'_> {
+    const ELEMENT_SIZE: usize = ScmRights::ELEMENT_SIZE;
+}
+
+impl<'m> DecodeMessage<'m> for ScmRightsNumbers<'m> {
+    fn decode(payload: &'m [u8]) -> Result<Self, DecodeError> {
+        Ok(ScmRightsNumbers { payload })
+    }
+}
+
+impl Iterator for ScmRightsNumbers<'_> {
+    type Item = Result<RawFd, NoDescriptor>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (slot, rest) = self.payload.split_first_chunk()?;
+        self.payload = rest;
+        Some(descriptor_number(*slot))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let slots = self.payload.len() / ScmRights::ELEMENT_SIZE;
+        (slots, Some(slots))
+    }
+}
+
+impl ExactSizeIterator for ScmRightsNumbers<'_> {}
+impl FusedIterator for ScmRightsNumbers<'_> {}
