@@ -206,6 +206,10 @@ fn every_length_in_every_cut() {
                     }
                     if let End::Malformed(error) = end {
                         assert_eq!(messages.next(), Some(Err(error)), "{numbers:?} {first} {second} {cut}");
+                        let clamped = messages.clamped().map(|message| message.payload().as_ptr_range());
+                        let there = bytes[..cut].get(error.offset() + numbers.data_offset()..);
+                        let beyond = matches!(error, ControlError::LengthBeyondBuffer { .. });
+                        assert_eq!(clamped, there.filter(|_| beyond).map(<[u8]>::as_ptr_range));
                     }
                     assert_eq!(messages.next(), None, "{numbers:?} {first} {second} {cut}");
                     assert_eq!(messages.end(), Some(end), "{numbers:?} {first} {second} {cut}");

@@ -4,12 +4,23 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 fn example() -> Command {
-    // Cargo has built it: tests are in target/…/deps, examples beside that.
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().unwrap().parent().unwrap().join("examples/open_server");
-    assert!(program.exists(), "{} is built by `cargo test`, and by `cargo build --examples`", program.display());
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        // Tests are in TARGET/PROFILE/deps. Cargo may not have built the example, or not of this source.
+        let this = std::env::current_exe().unwrap();
+        let target = this.ancestors().nth(3).unwrap();
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--example", "open_server", "--target-dir"])
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(built.success());
+        target.join("debug/examples/open_server")
+    });
     Command::new(program)
 }
 

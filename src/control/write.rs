@@ -35,7 +35,7 @@ pub struct ControlWriter<'a, A: LayoutChoice = Native> {
 
 /// What is in a writer's memory.
 #[derive(Clone, Copy)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// The bytes of the messages, all initialised: a multiple of the header alignment, or all there are.
     bytes: usize,
     /// How many descriptors are among them.
@@ -247,12 +247,12 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     }
 
     /// What is written by now, to return to.
-    pub(super) fn written(&self) -> Written {
+    pub(crate) fn written(&self) -> Written {
         self.written
     }
 
     /// Forgets what was written since.
-    pub(super) fn return_to(&mut self, written: Written) {
+    pub(crate) fn return_to(&mut self, written: Written) {
         // Never more than there is now, so all of it is still initialised.
         if written.bytes <= self.written.bytes {
             self.written = written;

@@ -405,7 +405,7 @@ impl Layout {
 
     /// The room in bytes that a whole set of messages takes when the last one is not padded.
     ///
-    /// A kernel fills what room there is: the padding after one descriptor can hold a second one on 64-bit systems. A
+    /// Linux fills what room there is: the padding after one descriptor can hold a second one on 64-bit systems. A
     /// buffer of this length admits no more than was asked for. [`control_len!`](crate::control_len) is this for the
     /// native layout and the messages' names.
     ///

@@ -158,7 +158,12 @@ impl<'a> ControlWriter<'a> {
     /// ```
     #[inline]
     pub fn push<M: EncodeMessage<'a>>(&mut self, message: &M) -> Result<(), PushError> {
-        message.push_to(self)
+        let before = self.written();
+        let pushed = message.push_to(self);
+        if pushed.is_err() {
+            self.return_to(before);
+        }
+        pushed
     }
 }
 

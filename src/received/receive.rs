@@ -13,8 +13,7 @@ use rustix::net::RecvFlags;
 ///
 /// # Errors
 ///
-/// Those of recvmsg(2); among them `EAGAIN` if nothing is there and the socket does not block, `EINTR`, and `EMSGSIZE`
-/// for more slices than the system takes (1024 on Linux). Nothing is owned then.
+/// Those of recvmsg(2); among them `EAGAIN` if nothing is there and the socket does not block, `EINTR`, and `EMSGSIZE` for more slices than the system takes (1024 on Linux) or, on OpenBSD, too little room for the descriptors. Nothing is owned then.
 ///
 /// Manual pages: [Linux], [POSIX], [FreeBSD], [NetBSD], [OpenBSD], [illumos]. The [rules](crate::received#rules) of
 /// ownership are this crate's.
@@ -91,7 +90,10 @@ pub fn recvmsg_inheritable<'c>(
     let mut header = RecvHeader::new(data, control);
     let pointer = header.as_mut_ptr()?;
     // SAFETY: the header is prepared, lives until after the call and stays where it is.
-    let bytes = unsafe { recvmsg_raw(socket, pointer, flags) }?;
+    let bytes = unsafe { recvmsg_raw(socket.as_fd(), pointer, flags) }?;
     // SAFETY: that call has succeeded with these flags, and nothing else has looked at the header.
-    Ok(unsafe { header.into_received(bytes, flags) })
+    let received = unsafe { header.into_received(bytes, flags) };
+    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    drop(socket);
+    Ok(received)
 }

@@ -26,6 +26,9 @@ tests![
     a_message_that_claims_too_much_is_owned,
     a_message_after_nonsense_cannot_be_found,
     unknown_neighbours,
+    a_message_is_what_its_level_and_type_say,
+    a_socket_that_panics_when_it_is_dropped,
+    number_zero_is_a_descriptor,
     a_buffer_is_used_again,
     a_header_is_used_again,
     at_every_misalignment,
@@ -208,7 +211,10 @@ fn a_message_after_nonsense_cannot_be_found() {
     let mut received = received_of(&mut control);
     let mut messages = received.messages();
     assert!(messages.next().unwrap().is_ok());
-    assert!(matches!(messages.next(), Some(Err(ControlError::LengthBelowHeader { claimed: 3, .. }))));
+    let offset = NATIVE.space(4).unwrap();
+    let error = messages.next().unwrap().unwrap_err();
+    assert!(matches!(error, ControlError::LengthBelowHeader { claimed: 3, .. }));
+    assert_eq!((error.offset(), error.remaining()), (offset, offset));
     assert!(messages.next().is_none() && messages.clamped().is_none());
 }
 
@@ -232,6 +238,65 @@ fn unknown_neighbours() {
         .collect();
     assert_eq!(kinds, [(41, 1), RIGHTS, (libc::SOL_SOCKET, 9999), (libc::SOL_SOCKET, 4)]);
     assert!(!format!("{received:?}").is_empty());
+}
+
+fn a_message_is_what_its_level_and_type_say() {
+    let credentials = [1i32, 2, 3].map(i32::to_ne_bytes).concat();
+    let mut control = message_bytes((41, 50), &credentials);
+    control.extend(message_bytes((libc::SOL_SOCKET, libc::SCM_CREDENTIALS), &credentials));
+    let mut received = received_of(&mut control);
+    let mut messages = received.messages().map(Result::unwrap);
+    assert!(matches!(messages.next(), Some(Message::Other(message)) if message.level() == 41));
+    let who = ScmCredentials { pid: 1, uid: 2, gid: 3 };
+    assert!(matches!(messages.next(), Some(Message::ScmCredentials(found)) if found == who));
+    drop(messages);
+    assert_eq!(received.find::<ScmCredentials>(), Some(Ok(who)));
+    assert!(received.find::<ancillary::message::ScmPidfd>().is_none());
+}
+
+/// What arrived has an owner before anything of the caller's runs.
+fn a_socket_that_panics_when_it_is_dropped() {
+    struct Panics(OwnedFd);
+
+    impl AsFd for Panics {
+        fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("when it is dropped");
+        }
+    }
+
+    let (here, there) = pair(SocketType::DGRAM);
+    send(&here, b"x", &borrowed(&files(3))).unwrap();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut room = [0; 64];
+        drop(ancillary::recvmsg(Panics(there), &mut [], &mut room, RecvFlags::empty()));
+    }));
+    std::panic::set_hook(hook);
+    assert!(result.is_err());
+}
+
+/// A process without a standard input receives that number.
+fn number_zero_is_a_descriptor() {
+    let (here, there) = pair(SocketType::DGRAM);
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let input = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).unwrap();
+    // SAFETY: nothing uses the standard input before it is put back below.
+    drop(unsafe { rustix::stdio::take_stdin() });
+    let mut room = [0; 64];
+    let mut received = receive(&there, &mut [0], &mut room);
+    let arrived = received.take_descriptors().next().unwrap().unwrap();
+    let number = arrived.as_raw_fd();
+    drop((arrived, received));
+    let closed = !open_descriptors().contains(&0);
+    rustix::stdio::dup2_stdin(&input).unwrap();
+    assert_eq!((number, closed), (0, true));
 }
 
 fn a_buffer_is_used_again() {

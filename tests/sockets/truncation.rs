@@ -215,7 +215,7 @@ fn a_peek_with_little_room_loses_nothing() {
     send(&here, b"x", &borrowed(&files(2))).unwrap();
     let mut room = [0; 64];
     let mut data = [0; 1];
-    let small = receive_flags(&there, &mut data, &mut room[..20], RecvFlags::PEEK).unwrap();
+    let small = receive_flags(&there, &mut data, &mut room[..NATIVE.len(4).unwrap()], RecvFlags::PEEK).unwrap();
     assert!(small.control_truncated());
     drop(small);
     let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
@@ -226,7 +226,7 @@ fn after_a_truncated_call_the_next_is_clean() {
     for kind in TYPES {
         let (here, there) = pair(kind);
         let mut room = [0xff; 64];
-        for (room_len, truncated) in [(16, true), (64, false), (20, true), (64, false)] {
+        for (room_len, truncated) in [(HEADER, true), (64, false), (NATIVE.len(4).unwrap(), true), (64, false)] {
             send(&here, b"x", &borrowed(&files(2))).unwrap();
             let received = receive(&there, &mut [0], &mut room[..room_len]);
             assert_eq!(received.control_truncated(), truncated);
@@ -269,7 +269,7 @@ fn an_incomplete_result_closes_what_arrived() {
     let (here, there) = pair(SocketType::DGRAM);
     send(&here, b"data", &borrowed(&files(3))).unwrap();
     let before = open_descriptors();
-    let mut room = [0; 24];
+    let mut room = [0; NATIVE.data_offset() + 8];
     let received = receive(&there, &mut [0; 2], &mut room);
     assert_eq!(received.complete().err(), Some(Truncated::DATA | Truncated::CONTROL));
     assert_eq!(open_descriptors(), before);

@@ -1,0 +1,216 @@
+//! Numbers at the edge of what is refused, and what errors say.
+
+use ancillary::control::{ControlKind, ListPayload, TranslateError};
+use ancillary::layout::{ControlHeader, Layout, LayoutParts};
+use ancillary::{ControlError, ControlMessages, ControlSpace, ControlWriter, PushError};
+use core::ffi::c_int;
+
+#[test]
+fn parts_that_contradict_each_other_are_no_layout() {
+    let good = Layout::LINUX_64.parts();
+    let wrong = [
+        LayoutParts { header_align: 0, ..good },
+        LayoutParts { header_align: 3, ..good },
+        LayoutParts { header_align: 128, ..good },
+        LayoutParts { data_align: 0, ..good },
+        LayoutParts { data_align: 12, ..good },
+        LayoutParts { data_align: 128, ..good },
+        LayoutParts { header_size: 15, ..good },
+        LayoutParts { header_size: 65, ..good },
+        LayoutParts { len_offset: 9, ..good },
+        LayoutParts { len_offset: 252, ..good },
+        LayoutParts { level_offset: 13, ..good },
+        LayoutParts { level_offset: 253, ..good },
+        LayoutParts { type_offset: 13, ..good },
+        LayoutParts { type_offset: 255, ..good },
+        LayoutParts { level_offset: 7, ..good },
+        LayoutParts { type_offset: 4, ..good },
+        LayoutParts { type_offset: 9, ..good },
+        LayoutParts { level_offset: 12, ..good },
+    ];
+    for parts in wrong {
+        assert_eq!(Layout::from_parts(parts), None, "{parts:?}");
+    }
+    let moved = LayoutParts { header_size: 64, header_align: 64, data_align: 64, type_offset: 60, ..good };
+    assert!(Layout::from_parts(moved).is_some());
+}
+
+#[test]
+fn a_length_that_the_field_cannot_say_is_refused() {
+    let layout = Layout::LINUX_32;
+    let most = u32::MAX as usize - layout.data_offset();
+    assert_eq!(layout.len(most), Some(u32::MAX as usize));
+    // Its padding is over the edge.
+    assert_eq!(layout.space(most), None);
+    assert_eq!(layout.space(most - 3), Some(u32::MAX as usize - 3));
+    let mut bytes = [0xff; 16];
+    let header = ControlHeader { cmsg_len: u64::from(u32::MAX) + 1, level: 1, message_type: 1 };
+    assert!(!layout.write_header(header, &mut bytes));
+    assert!(!layout.write_header(ControlHeader { cmsg_len: 16, ..header }, &mut bytes[..11]));
+    assert_eq!(bytes, [0xff; 16]);
+}
+
+#[test]
+fn sums_that_wrap_around_are_refused() {
+    let layout = Layout::NATIVE;
+    let large = isize::MAX as usize;
+    assert_eq!(layout.space_of_all(&[large / 2, large / 2, large / 2, large / 2, large / 2]), None);
+    assert_eq!(layout.len_of_all(&[large, large, 4]), None);
+    assert_eq!(layout.len_of_all(&[4, usize::MAX]), None);
+    assert_eq!(layout.space_of_all(&[]), Some(0));
+
+    struct List;
+    impl ControlKind for List {
+        const LEVEL: c_int = 0;
+        const TYPE: c_int = 0;
+    }
+    impl ListPayload for List {
+        const PREFIX_SIZE: usize = 4;
+        const ELEMENT_SIZE: usize = 8;
+    }
+    assert_eq!(ancillary::control::payload_size_of_list::<List>(2), 20);
+    assert_eq!(ancillary::control::payload_size_of_list::<List>(usize::MAX / 8), usize::MAX - 3);
+    assert_eq!(ancillary::control::payload_size_of_list::<List>(usize::MAX / 4), usize::MAX);
+}
+
+#[test]
+fn the_next_header_is_inside_the_buffer() {
+    let layout = Layout::BSD_ALIGN_8;
+    assert_eq!(layout.next_header(0, 16, 32), Some(16));
+    // 12 bytes are a header, but with the padding inside it no message.
+    assert_eq!(layout.next_header(0, 16, 28), None);
+    assert_eq!(layout.next_header(0, 12, 64), None);
+    assert_eq!(layout.next_header(64, 16, 32), None);
+    assert_eq!(layout.next_header(usize::MAX, 16, 32), None);
+    assert_eq!((layout.first_header(16), layout.first_header(15)), (Some(0), None));
+}
+
+#[test]
+fn any_number_of_bytes_can_be_stored() {
+    let mut space = ControlSpace::<21>::new();
+    assert_eq!((space.len(), space.writer().available()), (21, 21));
+    assert!(ControlSpace::<0>::default().is_empty());
+}
+
+#[test]
+fn a_translation_says_where_it_failed() {
+    let mut bytes = [0; 64];
+    let mut writer = ControlWriter::with_layout(Layout::DARWIN, &mut bytes);
+    writer.push_raw(1, 2, b"").unwrap();
+    writer.push_raw(1, 3, b"payload").unwrap();
+    let mut other = [0; 16];
+    let mut translated = ControlWriter::with_layout(Layout::DARWIN, &mut other);
+    let error = translated.push_all(ControlMessages::with_layout(Layout::DARWIN, writer.as_bytes())).unwrap_err();
+    let cause = PushError::NoRoom { needed: 19, available: 4 };
+    assert_eq!(error, TranslateError::Push { offset: 12, error: cause });
+    assert_eq!(error.to_string(), "control message at byte 12: control message needs 19 bytes, but 4 are left");
+    assert!(translated.is_empty());
+}
+
+#[test]
+fn errors_say_what_and_where() {
+    let below = ControlError::LengthBelowHeader { offset: 24, claimed: 3, remaining: 40 };
+    assert_eq!(below.to_string(), "control message at byte 24 claims 3 bytes, fewer than its header");
+    let beyond = ControlError::LengthBeyondBuffer { offset: 24, claimed: 76, remaining: 32 };
+    assert_eq!(beyond.to_string(), "control message at byte 24 claims 76 bytes, but 32 are left");
+    assert_eq!((beyond.offset(), beyond.claimed(), beyond.remaining()), (24, 76, 32));
+    let long = PushError::TooLong { payload: 7 };
+    assert_eq!(long.to_string(), "a payload of 7 bytes is too long for a control message");
+    let many = PushError::TooManyDescriptors { count: 254, max: 253 };
+    assert_eq!(many.to_string(), "254 descriptors in one call, but the system takes 253");
+    let bare = PushError::DescriptorsNotBorrowed { level: 1, message_type: 2 };
+    assert_eq!(bare.to_string(), "a message of level 1 and type 2 must borrow its descriptors");
+}
+
+#[test]
+fn a_drawing_shows_sixteen_bytes() {
+    let draw = |len: usize| {
+        let mut bytes = [0; 64];
+        let mut writer = ControlWriter::with_layout(Layout::AIX, &mut bytes);
+        writer.push_raw(1, 2, &vec![7; len]).unwrap();
+        ControlMessages::with_layout(Layout::AIX, writer.as_bytes()).to_string()
+    };
+    assert!(draw(16).contains(&format!("16 bytes:{}\n", " 07".repeat(16))));
+    assert!(draw(17).contains(&format!("17 bytes:{} …\n", " 07".repeat(16))));
+    let malformed = ControlMessages::with_layout(Layout::AIX, &[0; 12]).to_string();
+    assert_eq!(malformed, "     0: control message at byte 0 claims 0 bytes, fewer than its header");
+}
+
+#[cfg(unix)]
+mod messages {
+    use ancillary::message::{DecodeMessage, NoDescriptor, ScmRights, ScmRightsNumbers};
+    use ancillary::{ControlWriter, PushError};
+
+    #[test]
+    fn what_is_an_error_in_a_slot() {
+        for (slot, errno) in [(-1, Some(1)), (-4095, Some(4095)), (-4096, None), (i32::MIN, None)] {
+            let none = NoDescriptor { slot };
+            assert_eq!(none.errno().map(|errno| errno.raw_os_error()), errno);
+        }
+        assert!(NoDescriptor { slot: -13 }.to_string().contains("an error"));
+        assert!(NoDescriptor { slot: -4096 }.to_string().ends_with("-4096"));
+    }
+
+    #[test]
+    fn numbers_are_counted_in_whole_slots() {
+        let numbers = ScmRightsNumbers::decode(&[0; 11]).unwrap();
+        assert_eq!(numbers.len(), 2);
+        assert_eq!(numbers.collect::<Vec<_>>(), [Ok(0), Ok(0)]);
+    }
+
+    #[test]
+    fn a_cleared_writer_takes_as_many_descriptors_again() {
+        use rustix::fd::AsFd;
+        let mut bytes = [0; 2048];
+        let mut writer = ControlWriter::new(&mut bytes);
+        let input = std::io::stdin();
+        let max = ancillary::message::SCM_MAX_FD.min(300);
+        let many = vec![input.as_fd(); max];
+        for _ in 0..2 {
+            writer.push(&ScmRights::new(&many)).unwrap();
+            writer.clear();
+        }
+        writer.push(&ScmRights::new(&many)).unwrap();
+        if max == ancillary::message::SCM_MAX_FD {
+            let error = PushError::TooManyDescriptors { count: max + 1, max };
+            assert_eq!(writer.push(&ScmRights::new(&many[..1])), Err(error));
+        }
+    }
+
+    /// A message that pushes two, of which the second does not fit, leaves nothing behind.
+    #[test]
+    fn a_push_that_fails_half_way_changes_nothing() {
+        use ancillary::message::{ControlKind, EncodeMessage};
+        struct Two;
+        impl ControlKind for Two {
+            const LEVEL: i32 = 280;
+            const TYPE: i32 = 7;
+        }
+        impl EncodeMessage<'_> for Two {
+            fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+                control.push_raw(Self::LEVEL, Self::TYPE, b"one")?;
+                control.push_raw(Self::LEVEL, Self::TYPE, &[0; 100])
+            }
+        }
+        let mut bytes = [0; 64];
+        let mut writer = ControlWriter::new(&mut bytes);
+        writer.push_raw(280, 6, b"before").unwrap();
+        let before = writer.as_bytes().to_vec();
+        assert!(writer.push(&Two).is_err());
+        assert_eq!(writer.as_bytes(), before);
+    }
+}
+
+/// As `struct ucred` has them.
+#[cfg(target_os = "linux")]
+#[test]
+fn credentials_are_process_user_group() {
+    use ancillary::message::{DecodeMessage, ScmCredentials};
+    let who = ScmCredentials { pid: 1, uid: 2, gid: 3 };
+    let payload = [1, 2, 3].map(i32::to_ne_bytes).concat();
+    assert_eq!(ScmCredentials::decode(&payload), Ok(who));
+    let mut bytes = [0; 64];
+    let mut writer = ControlWriter::new(&mut bytes);
+    writer.push(&who).unwrap();
+    assert_eq!(ControlMessages::new(writer.as_bytes()).next().unwrap().unwrap().payload(), payload);
+}
