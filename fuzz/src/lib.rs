@@ -1,0 +1,15 @@
+//! What the fuzz targets share: any layout, any buffer, memory at any address, a second opinion on the arithmetic, and
+//! which descriptors are open.
+
+mod arithmetic;
+mod buffers;
+mod draw;
+mod layouts;
+mod memory;
+pub mod table;
+
+pub use arithmetic::Arithmetic;
+pub use buffers::{AnyBuffer, Found, walk};
+pub use draw::lines;
+pub use layouts::AnyLayout;
+pub use memory::Memory;
