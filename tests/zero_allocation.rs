@@ -1,16 +1,14 @@
 //! The crate allocates nothing: while a thread is inside it, the global allocator aborts the process.
 
-use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{SendHeader, sendmsg_raw};
+use ancillary::message::ScmRights;
 use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message};
-use ancillary::{control_space, recvmsg, sendmsg, sendmsg_addr};
+use ancillary::{control_space, recvmsg, sendmsg};
 use libtest_mimic::{Arguments, Trial};
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use std::alloc::{GlobalAlloc, Layout as Allocation, System};
 use std::cell::Cell;
-use std::fmt::Write;
 
 thread_local! {
     static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
@@ -89,7 +87,14 @@ fn sending_and_receiving() {
 }
 
 /// What is seldom called: drawing, translating, credentials, addresses, headers, results that are not wanted.
+#[cfg(target_os = "linux")]
 fn the_rest() {
+    use ancillary::message::ScmCredentials;
+    use ancillary::sendmsg_addr;
+    use ancillary::socket::{SendHeader, sendmsg_raw};
+    use rustix::net::SocketAddrUnix;
+    use std::fmt::Write;
+
     let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap();
     rustix::net::sockopt::set_socket_passcred(&there, true).unwrap();
     let name = SocketAddrUnix::new_unnamed();
@@ -120,12 +125,14 @@ fn the_rest() {
     assert!(done.is_some_and(|drawn| drawn > 0));
 }
 
+#[cfg(target_os = "linux")]
 struct Drawing {
     bytes: [u8; 256],
     used: usize,
 }
 
-impl Write for Drawing {
+#[cfg(target_os = "linux")]
+impl std::fmt::Write for Drawing {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let room = self.bytes.get_mut(self.used..self.used + text.len()).ok_or(std::fmt::Error)?;
         room.copy_from_slice(text.as_bytes());
@@ -157,6 +164,7 @@ fn main() {
     let trials = vec![
         trial("writing_and_reading", writing_and_reading),
         trial("sending_and_receiving", sending_and_receiving),
+        #[cfg(target_os = "linux")]
         trial("the_rest", the_rest),
         trial("an_allocation_would_be_seen", an_allocation_would_be_seen),
     ];
