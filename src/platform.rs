@@ -5,8 +5,14 @@
 
 use core::ffi::c_int;
 
+/// libc 0.2.191 has 1 on 64-bit MIPS, where its list of architectures names the 32-bit ones twice. Linux'
+/// `arch/mips/include/uapi/asm/socket.h` says otherwise.
 #[cfg(sockets)]
-pub(crate) const SOL_SOCKET: c_int = libc::SOL_SOCKET;
+pub(crate) const SOL_SOCKET: c_int = if cfg!(all(linux_kernel, any(target_arch = "mips64", target_arch = "mips64r6"))) {
+    0xffff
+} else {
+    libc::SOL_SOCKET
+};
 #[cfg(sockets)]
 pub(crate) const SCM_RIGHTS: c_int = libc::SCM_RIGHTS;
 #[cfg(linux_kernel)]
