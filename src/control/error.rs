@@ -98,7 +98,8 @@ pub enum PushError {
         /// The length of the payload in bytes.
         payload: usize,
     },
-    /// More descriptors than the system takes in one call. A kernel would refuse the call, with `EINVAL`, `EMSGSIZE` or `E2BIG`.
+    /// More descriptors than the system takes in one call. A kernel would refuse the call, with `EINVAL`, `EMSGSIZE` or
+    /// `E2BIG`.
     TooManyDescriptors {
         /// How many there would be in the buffer with this message.
         count: usize,

@@ -169,7 +169,8 @@ impl<const N: usize> fmt::Debug for ControlSpace<N> {
 /// [`ListPayload`](crate::control::ListPayload) of `n` elements; or `raw[n]`, a payload of `n` bytes. A room that is
 /// more than a `usize` holds does not compile.
 ///
-/// A receiver counts everything that arrives: on a socket with `SO_PASSCRED`, credentials come before the descriptors and take their room if none was planned, and so does a timestamp if those are on.
+/// A receiver counts everything that arrives: on a socket with `SO_PASSCRED`, credentials come before the descriptors
+/// and take their room if none was planned, and so does a timestamp if those are on.
 ///
 /// ```
 /// use ancillary::control_space;
@@ -198,7 +199,10 @@ macro_rules! control_space {
 
 /// The length in bytes of a buffer for a set of messages whose last one is not padded, in the target's layout.
 ///
-/// The items are those of [`control_space!`](crate::control_space). Linux fills what room there is, and on 64-bit systems the padding after one descriptor has room for another. A receiver that gives this length gets no more than it asked for. (The BSDs deliver a message whole or not at all, and count its padding: give them [`control_space!`](crate::control_space), and count what arrives.)
+/// The items are those of [`control_space!`](crate::control_space). Linux fills what room there is, and on 64-bit
+/// systems the padding after one descriptor has room for another. A receiver that gives this length gets no more than
+/// it asked for. (The BSDs deliver a message whole or not at all, and count its padding: give them
+/// [`control_space!`](crate::control_space), and count what arrives.)
 ///
 /// ```
 /// use ancillary::control_len;

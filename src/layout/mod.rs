@@ -3,7 +3,7 @@
 //! A [`Layout`] is plain data. Every function of it is `const`, total and checked: what the C macros wrap around, these
 //! refuse. Nothing here reads a pointer, calls a system or contains `unsafe`.
 //!
-//! One rule describes every system (source of each number: [`named`](Layout#impl-Layout-1) constants):
+//! One rule describes every system (source of each number: the named constants of [`Layout`]):
 //!
 //! ```text
 //! data_offset = header_size rounded up to data_align         CMSG_DATA - cmsg

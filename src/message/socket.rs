@@ -80,8 +80,8 @@ impl DecodeMessage<'_> for ScmCredentials {
 
 /// `SCM_PIDFD`, read from plain bytes: the number of a descriptor that stands for the process of the sender. Linux 6.5.
 ///
-/// A receiver that has turned `SO_PASSPIDFD` on gets one with every message sent since, after `SCM_RIGHTS`. It can only be
-/// received. One that arrived in this process comes from [`Received`](crate::Received), which owns it: it must be
+/// A receiver that has turned `SO_PASSPIDFD` on gets one with every message sent since, after `SCM_RIGHTS`. It can only
+/// be received. One that arrived in this process comes from [`Received`](crate::Received), which owns it: it must be
 /// closed like any other descriptor.
 ///
 /// If the kernel could not make the descriptor, the slot holds a negative error.

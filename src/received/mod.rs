@@ -17,11 +17,14 @@
 //!   peeked twice and then received has arrived three times. On other systems what a peek shows is not a descriptor
 //!   (zeros on Apple's, kernel pointers on FreeBSD and NetBSD): nothing is owned, and the message is
 //!   [`Message::Other`].
-//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For exactly one, on Linux: a `ControlSpace::<{ control_len!(ScmRights[1]) }>` has no padding; [`complete`](Received::complete)
-//!   fails if there were more; the first of [`take_descriptors`](Received::take_descriptors) is `None` if there was
-//!   none.
-//! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table also shows as truncation, without an error. FreeBSD and NetBSD drop a message that does not fit; OpenBSD fails the call with `EMSGSIZE`, as Apple's kernel does when the table is full. Apple's kernel installs all descriptors and then copies out what fits:
-//!   those that do not fit stay open under numbers nobody knows, so give it room for
+//! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
+//!   exactly one, on Linux: a `ControlSpace::<{ control_len!(ScmRights[1]) }>` has no padding;
+//!   [`complete`](Received::complete) fails if there were more; the first of
+//!   [`take_descriptors`](Received::take_descriptors) is `None` if there was none.
+//! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
+//!   also shows as truncation, without an error. FreeBSD and NetBSD drop a message that does not fit; OpenBSD fails the
+//!   call with `EMSGSIZE`, as Apple's kernel does when the table is full. Apple's kernel installs all descriptors and
+//!   then copies out what fits: those that do not fit stay open under numbers nobody knows, so give it room for
 //!   [`SCM_MAX_FD`](crate::message::SCM_MAX_FD).
 //! - *After an error* nothing is owned.
 
@@ -195,7 +198,8 @@ impl<'c> Received<'c> {
         self.flags
     }
 
-    /// Where the data came from: `None` for a sender without a name. (Linux gives the peer's name on connected UNIX-domain sockets too; a TCP stream has none.)
+    /// Where the data came from: `None` for a sender without a name. (Linux gives the peer's name on connected
+    /// UNIX-domain sockets too; a TCP stream has none.)
     ///
     /// Example: [`recvmsg`].
     #[inline]

@@ -60,7 +60,8 @@ use rustix::net::{RecvFlags, SendFlags};
 /// # Errors
 ///
 /// Those of sendmsg(2); among them:
-/// - `EINVAL`: a control message is malformed, or not one that this socket sends (of a level that is not the socket's, Linux ignores it);
+/// - `EINVAL`: a control message is malformed, or not one that this socket sends (of a level that is not the socket's,
+///   Linux ignores it);
 /// - `EPERM`: `SCM_CREDENTIALS` that are not the sender's own, or the receiver refuses descriptors (`SO_PASSRIGHTS`
 ///   off, Linux 6.16);
 /// - `ENOBUFS`: the control messages are longer than the system takes, or out of memory;
