@@ -1,12 +1,14 @@
 //! Turns the target into a few readable cfg names, so that no list of systems is repeated in the source.
 //!
-//! - `sockets`: the target has `sendmsg`, `recvmsg` and control messages.
+//! - `has_native_layout`: the target has control messages of its own; then `native_layout="…"` is the layout of its
+//!   `struct cmsghdr`, named as in `src/layout/named.rs`.
+//! - `sockets`: the crate makes the target's system calls; then `platform="…"` is whose constants they take, named as
+//!   the files of `src/platform`.
 //! - `linux_kernel`: the kernel behind them is Linux.
-//! - `apple`: the kernel behind them is XNU.
-//! - `native_layout="…"`: the layout of the target's `struct cmsghdr`, named as in `src/layout/named.rs`.
+//! - `mips_or_sparc`: the processor is one of those for which Linux has constants of their own.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
-//! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
 //! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
+//! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
 
 use std::env;
 
@@ -25,6 +27,24 @@ const LAYOUTS: [&str; 12] = [
     "windows_32",
 ];
 
+const PLATFORMS: [&str; 15] = [
+    "linux",
+    "apple",
+    "freebsd",
+    "dragonfly",
+    "netbsd",
+    "openbsd",
+    "illumos",
+    "aix",
+    "haiku",
+    "hurd",
+    "qnx",
+    "fuchsia",
+    "redox",
+    "cygwin",
+    "emscripten",
+];
+
 /// Under these names the C libraries have the function that gives the address of `errno`.
 const ERRNO_LOCATIONS: [&str; 7] =
     ["__errno_location", "__errno", "__error", "___errno", "_errnop", "__get_errno_ptr", "_Errno"];
@@ -34,7 +54,6 @@ struct Target {
     arch: String,
     vendor: String,
     pointer_width: u32,
-    unix: bool,
 }
 
 impl Target {
@@ -45,33 +64,45 @@ impl Target {
             arch: get("ARCH"),
             vendor: get("VENDOR"),
             pointer_width: get("POINTER_WIDTH").parse().unwrap_or(64),
-            unix: env::var_os("CARGO_CFG_UNIX").is_some(),
         }
     }
 
-    fn has_sockets(&self) -> bool {
-        self.unix && !matches!(self.os.as_str(), "espidf" | "horizon" | "vita")
+    /// Whose constants the system calls take, if this crate makes them.
+    fn platform(&self) -> Option<&'static str> {
+        Some(match self.os.as_str() {
+            _ if self.vendor == "apple" => "apple",
+            "linux" | "android" => "linux",
+            "freebsd" => "freebsd",
+            "dragonfly" => "dragonfly",
+            "netbsd" => "netbsd",
+            "openbsd" => "openbsd",
+            "illumos" | "solaris" => "illumos",
+            "aix" => "aix",
+            "haiku" => "haiku",
+            "hurd" => "hurd",
+            "nto" => "qnx",
+            "fuchsia" => "fuchsia",
+            "redox" => "redox",
+            "cygwin" => "cygwin",
+            "emscripten" => "emscripten",
+            _ => return None,
+        })
     }
 
-    fn is_linux_kernel(&self) -> bool {
-        matches!(self.os.as_str(), "linux" | "android")
-    }
-
-    fn is_apple(&self) -> bool {
-        self.vendor == "apple"
+    fn is_mips_or_sparc(&self) -> bool {
+        self.arch.starts_with("mips") || self.arch.starts_with("sparc")
     }
 
     fn has_cloexec_on_receive(&self) -> bool {
-        self.is_linux_kernel()
-            || matches!(
-                self.os.as_str(),
-                "freebsd" | "dragonfly" | "netbsd" | "openbsd" | "illumos" | "hurd" | "cygwin"
-            )
+        matches!(
+            self.os.as_str(),
+            "linux" | "android" | "freebsd" | "dragonfly" | "netbsd" | "openbsd" | "illumos" | "hurd" | "cygwin"
+        )
     }
 
     fn errno_location(&self) -> &'static str {
         match self.os.as_str() {
-            _ if self.is_apple() => "__error",
+            _ if self.vendor == "apple" => "__error",
             "freebsd" => "__error",
             "android" | "netbsd" | "openbsd" | "cygwin" => "__errno",
             "illumos" | "solaris" => "___errno",
@@ -82,67 +113,68 @@ impl Target {
         }
     }
 
-    /// The C definition each name stands for is quoted in `src/layout/named.rs`.
-    fn layout(&self) -> &'static str {
-        let wide = self.pointer_width == 64;
-        if self.is_apple() {
-            return "darwin";
+    /// The layout of the target's own control messages, if it has any. The C definition that each name stands for is
+    /// quoted in `src/layout/named.rs`.
+    fn layout(&self) -> Option<&'static str> {
+        let by_width = |wide, narrow| Some(if self.pointer_width == 64 { wide } else { narrow });
+        if self.vendor == "apple" {
+            return Some("darwin");
         }
         match (self.os.as_str(), self.arch.as_str()) {
-            ("netbsd", "aarch64" | "riscv64" | "sparc64") => "bsd_align_16",
-            ("openbsd", "sparc64") => "bsd_align_16",
-            ("netbsd" | "openbsd", "x86") => "bsd_align_4",
-            ("netbsd" | "openbsd", _) => "bsd_align_8",
+            ("netbsd", "aarch64" | "riscv64" | "sparc64") => Some("bsd_align_16"),
+            ("openbsd", "sparc64") => Some("bsd_align_16"),
+            ("netbsd" | "openbsd", "x86") => Some("bsd_align_4"),
+            ("netbsd" | "openbsd", _) => Some("bsd_align_8"),
             ("freebsd" | "dragonfly" | "haiku" | "hurd" | "nto" | "vxworks", _) => {
-                if wide {
-                    "bsd_align_8"
-                } else {
-                    "bsd_align_4"
-                }
+                by_width("bsd_align_8", "bsd_align_4")
             }
-            ("illumos" | "solaris", "sparc" | "sparc64") => "solaris_sparc",
-            ("illumos" | "solaris", _) => "illumos_x86",
-            ("aix", _) => "aix",
-            ("fuchsia", _) => "musl_64_le",
-            ("windows", _) => {
-                if wide {
-                    "windows_64"
-                } else {
-                    "windows_32"
-                }
-            }
-            // Linux, and all who took its definition: Redox, Cygwin, emscripten, WASI,
-            // and kernels in Rust that speak Linux's interface on a target without a system.
-            _ => {
-                if wide {
-                    "linux_64"
-                } else {
-                    "linux_32"
-                }
-            }
+            ("illumos" | "solaris", "sparc" | "sparc64") => Some("solaris_sparc"),
+            ("illumos" | "solaris", _) => Some("illumos_x86"),
+            ("aix", _) => Some("aix"),
+            ("fuchsia", _) => Some("musl_64_le"),
+            ("windows", _) => by_width("windows_64", "windows_32"),
+            ("linux" | "android" | "redox" | "cygwin" | "emscripten", _) => by_width("linux_64", "linux_32"),
+            // WASI declares `struct cmsghdr` but has no call that takes one; a target without a system has neither.
+            _ => None,
         }
+    }
+}
+
+fn declare(name: &str, values: &[&str]) {
+    if values.is_empty() {
+        println!("cargo::rustc-check-cfg=cfg({name})");
+    } else {
+        println!("cargo::rustc-check-cfg=cfg({name}, values(\"{}\"))", values.join("\", \""));
     }
 }
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    for name in ["sockets", "linux_kernel", "apple", "cloexec_on_receive", "peek_installs_descriptors"] {
-        println!("cargo::rustc-check-cfg=cfg({name})");
-    }
-    println!("cargo::rustc-check-cfg=cfg(native_layout, values(\"{}\"))", LAYOUTS.join("\", \""));
-
-    println!("cargo::rustc-check-cfg=cfg(errno_location, values(\"{}\"))", ERRNO_LOCATIONS.join("\", \""));
+    declare("native_layout", &LAYOUTS);
+    declare("platform", &PLATFORMS);
+    declare("errno_location", &ERRNO_LOCATIONS);
 
     let target = Target::of_this_build();
-    println!("cargo::rustc-cfg=native_layout=\"{}\"", target.layout());
-    println!("cargo::rustc-cfg=errno_location=\"{}\"", target.errno_location());
-    for (name, holds) in [
-        ("sockets", target.has_sockets()),
-        ("linux_kernel", target.is_linux_kernel()),
-        ("apple", target.is_apple()),
-        ("cloexec_on_receive", target.has_cloexec_on_receive()),
-        ("peek_installs_descriptors", target.is_linux_kernel()),
+    let platform = target.platform();
+    for (name, value) in [
+        ("native_layout", target.layout()),
+        ("platform", platform),
+        ("errno_location", platform.map(|_| target.errno_location())),
     ] {
+        if let Some(value) = value {
+            println!("cargo::rustc-cfg={name}=\"{value}\"");
+        }
+    }
+    let linux_kernel = platform == Some("linux");
+    for (name, holds) in [
+        ("has_native_layout", target.layout().is_some()),
+        ("sockets", platform.is_some()),
+        ("linux_kernel", linux_kernel),
+        ("mips_or_sparc", target.is_mips_or_sparc()),
+        ("cloexec_on_receive", target.has_cloexec_on_receive()),
+        ("peek_installs_descriptors", linux_kernel),
+    ] {
+        declare(name, &[]);
         if holds {
             println!("cargo::rustc-cfg={name}");
         }

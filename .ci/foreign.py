@@ -32,7 +32,7 @@ def check(package, target, library, directory, features=()):
     for line in done.stdout.splitlines():
         message = json.loads(line)
         if message.get("reason") == "build-script-executed" and "ancillary" in message["package_id"]:
-            layout = next(cfg.split('"')[1] for cfg in message["cfgs"] if cfg.startswith("native_layout"))
+            layout = next((cfg.split('"')[1] for cfg in message["cfgs"] if cfg.startswith("native_layout")), "none")
         if message.get("reason") == "compiler-message" and message["message"]["level"] == "error":
             errors += message["message"]["rendered"]
     return done.returncode == 0, layout, errors

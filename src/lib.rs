@@ -54,8 +54,8 @@
 //!
 //! | room | what lives there | `unsafe` |
 //! |---|---|---|
-//! | `platform` (private) | the target's own constants | none |
 //! | [`layout`] | the numbers of an ABI, and the arithmetic over them: [`Layout`] | none |
+//! | [`platform`] | the target's own levels and types | none |
 //! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlSpace`] | one corner: memory that may not have been written |
 //! | [`message`] | what the bytes mean: the traits, and the types of messages | none |
 //! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
@@ -78,9 +78,10 @@
 //!
 //! # Systems
 //!
-//! [`layout`] and [`control`] work for every target, and so do the traits of [`message`]. The rest is there on UNIX
-//! systems. The tests run on Linux; other systems are compiled and not run, and what the documentation says of their
-//! kernels is read from their sources.
+//! [`layout`] and [`control`] are there for every target, with any [`Layout`] that is named; a [target with a layout of
+//! its own](layout#which-target-has-which-layout), Windows among them, also has [`Layout::NATIVE`] and the traits of
+//! [`message`]. The rest is there on UNIX systems. The tests run on Linux; other systems are compiled and not run, and
+//! what the documentation says of their kernels is read from their sources.
 #![no_std]
 #![warn(missing_debug_implementations, unreachable_pub)]
 // Nothing here may panic on input.
@@ -91,8 +92,10 @@ extern crate std;
 
 pub mod control;
 pub mod layout;
+#[cfg(has_native_layout)]
 pub mod message;
-mod platform;
+#[cfg(sockets)]
+pub mod platform;
 #[cfg(sockets)]
 pub mod received;
 #[cfg(sockets)]

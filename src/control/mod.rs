@@ -11,6 +11,9 @@
 //! | [`ControlMemory`], [`ControlSpace`] | memory to write to: the caller's, or aligned storage for a stack |
 //! | [`control_space!`](crate::control_space), [`control_len!`](crate::control_len) | the room for a set of messages, as a constant |
 //!
+//! On a target without control messages of its own, all that speaks of the target's layout is absent: `new` of reader and
+//! writer, and the two macros. `with_layout` takes a [`Layout`](crate::Layout) there.
+//!
 //! `unsafe` is in one file, `uninit.rs`, and in the calls to it: memory that may not have been written yet.
 
 mod draw;

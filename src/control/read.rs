@@ -112,13 +112,14 @@ pub enum End {
 #[doc(alias = "CMSG_FIRSTHDR")]
 #[doc(alias = "CMSG_NXTHDR")]
 #[must_use = "an iterator does nothing until it is walked"]
-pub struct ControlMessages<'a, A: LayoutChoice = Native> {
+pub struct ControlMessages<'a, A = Native> {
     rest: &'a [u8],
     total: usize,
     error: Option<ControlError>,
     layout: A,
 }
 
+#[cfg(has_native_layout)]
 impl<'a> ControlMessages<'a> {
     /// Reads `bytes` as a control buffer of the target's own layout.
     ///

@@ -1,4 +1,4 @@
-use super::{ControlWriter, uninit};
+use super::uninit;
 use core::fmt;
 use core::mem::MaybeUninit;
 
@@ -112,6 +112,7 @@ pub struct ControlSpace<const N: usize> {
     bytes: [MaybeUninit<u8>; N],
 }
 
+#[cfg(has_native_layout)]
 static_assertions::const_assert!(align_of::<ControlSpace<1>>() >= crate::Layout::NATIVE.header_align());
 
 impl<const N: usize> ControlSpace<N> {
@@ -126,16 +127,17 @@ impl<const N: usize> ControlSpace<N> {
         ControlSpace { bytes: [const { MaybeUninit::uninit() }; N] }
     }
 
-    /// A writer over all of the space, at its start.
+    /// A writer of the target's layout over all of the space, at its start.
     ///
     /// ```
     /// let mut space = ancillary::ControlSpace::<64>::new();
     /// space.writer().push_raw(280, 7, b"payload")?;
     /// # Ok::<(), ancillary::PushError>(())
     /// ```
+    #[cfg(has_native_layout)]
     #[inline]
-    pub fn writer(&mut self) -> ControlWriter<'_> {
-        ControlWriter::new(self)
+    pub fn writer(&mut self) -> super::ControlWriter<'_> {
+        super::ControlWriter::new(self)
     }
 
     /// How many bytes there are: `N`. Example: [`new`](Self::new).
@@ -185,6 +187,7 @@ impl<const N: usize> fmt::Debug for ControlSpace<N> {
 /// const ROOM: usize = ancillary::control_space!(raw[usize::MAX]);
 /// ```
 #[doc(alias = "CMSG_SPACE")]
+#[cfg(has_native_layout)]
 #[macro_export]
 macro_rules! control_space {
     ($($kind:ident $(:: $path:ident)* $([$count:expr])?),* $(,)?) => {
@@ -212,6 +215,7 @@ macro_rules! control_space {
 /// assert_eq!(control_len!(raw[12], ScmRights[1]), 32 + 20);
 /// ```
 #[doc(alias = "CMSG_LEN")]
+#[cfg(has_native_layout)]
 #[macro_export]
 macro_rules! control_len {
     ($($kind:ident $(:: $path:ident)* $([$count:expr])?),* $(,)?) => {
@@ -225,6 +229,7 @@ macro_rules! control_len {
 }
 
 /// One item of `control_space!` as a payload length in bytes.
+#[cfg(has_native_layout)]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __payload_size {

@@ -3,6 +3,9 @@ use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::ffi::c_int;
 use core::fmt;
 use core::mem::MaybeUninit;
+
+#[cfg(sockets)]
+use crate::platform::is_scm_rights;
 #[cfg(sockets)]
 use rustix::fd::{AsRawFd, BorrowedFd};
 
@@ -26,7 +29,7 @@ use rustix::fd::{AsRawFd, BorrowedFd};
 /// assert_eq!(writer.used(), ancillary::Layout::NATIVE.space(4).unwrap());
 /// # Ok::<(), ancillary::PushError>(())
 /// ```
-pub struct ControlWriter<'a, A: LayoutChoice = Native> {
+pub struct ControlWriter<'a, A = Native> {
     /// Perhaps somebody's `&mut [u8]`: nothing uninitialised is written to it.
     memory: &'a mut [MaybeUninit<u8>],
     written: Written,
@@ -88,6 +91,7 @@ impl Payload<'_> {
     }
 }
 
+#[cfg(has_native_layout)]
 impl<'a> ControlWriter<'a> {
     /// A writer of the target's own layout, over `&mut [u8]`, `&mut [MaybeUninit<u8>]` or a
     /// [`ControlSpace`](super::ControlSpace).
@@ -262,7 +266,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// Safe code can send what a native writer holds, so in one the descriptors must be borrowed.
     #[inline]
     fn refuse_descriptors(&self, level: c_int, message_type: c_int) -> Result<(), PushError> {
-        if A::SENDABLE && crate::platform::is_scm_rights(level, message_type) {
+        if A::SENDABLE && is_scm_rights(level, message_type) {
             return Err(PushError::DescriptorsNotBorrowed { level, message_type });
         }
         Ok(())
@@ -308,6 +312,12 @@ impl<'a> ControlWriter<'a> {
         self.written.descriptors = count;
         Ok(())
     }
+}
+
+/// Nothing that is written on this target is sent by this crate.
+#[cfg(not(sockets))]
+const fn is_scm_rights(_level: c_int, _message_type: c_int) -> bool {
+    false
 }
 
 #[inline]

@@ -41,7 +41,8 @@
 //! | AIX | [`AIX`](Layout::AIX) |
 //! | Fuchsia | [`MUSL_64_LE`](Layout::MUSL_64_LE) |
 //! | Windows | [`WINDOWS_64`](Layout::WINDOWS_64), [`WINDOWS_32`](Layout::WINDOWS_32) |
-//! | Redox, Cygwin, emscripten, WASI, and targets without a system | [`LINUX_64`](Layout::LINUX_64), [`LINUX_32`](Layout::LINUX_32) by pointer width |
+//! | Redox, Cygwin, emscripten | [`LINUX_64`](Layout::LINUX_64), [`LINUX_32`](Layout::LINUX_32) by pointer width |
+//! | WASI, targets without a system, and those whose system has no control messages | absent: the layout must be named |
 //!
 //! # Another machine's buffer
 //!

@@ -1,11 +1,11 @@
 use super::Layout;
 
+#[cfg(has_native_layout)]
 impl Layout {
     /// The layout of the target: what its system calls take and give.
     ///
-    /// On targets with control messages it is checked, when the crate is compiled, against the C definitions of the
-    /// `libc` crate. A target without a system of its own has Linux's layout for its pointer width, which is what
-    /// kernels that speak Linux's interface need.
+    /// Where this crate makes the calls, it is checked against the C definitions whenever the crate is compiled. A
+    /// target without control messages has no such constant; its programs name the layout they mean.
     ///
     /// ```
     /// use ancillary::Layout;
@@ -45,7 +45,8 @@ impl Layout {
 /// A choice of layout for reading and writing: [`Native`], known when the program is compiled, or a [`Layout`] value.
 ///
 /// Readers and writers are generic over it. With [`Native`] every number is a constant and nothing of the choice is
-/// left in the machine code. The trait is sealed: there are these two.
+/// left in the machine code. The trait is sealed: there are these two, and on a target without control messages of its
+/// own [`Layout`] alone.
 ///
 /// ```
 /// use ancillary::layout::{LayoutChoice, Layout, Native};
@@ -56,6 +57,10 @@ impl Layout {
 /// assert_eq!(room_for_an_int(Native), Layout::NATIVE.space(4));
 /// assert_eq!(room_for_an_int(Layout::DARWIN), Some(16));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the layout of anything here",
+    note = "on a target without control messages of its own, say which layout is meant: `Layout::LINUX_64`, for example"
+)]
 pub trait LayoutChoice: Copy + sealed::Sealed {
     /// The layout that was chosen.
     ///
@@ -78,6 +83,7 @@ pub trait LayoutChoice: Copy + sealed::Sealed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Native;
 
+#[cfg(has_native_layout)]
 impl LayoutChoice for Native {
     #[inline(always)]
     fn layout(self) -> Layout {
@@ -98,6 +104,7 @@ mod sealed {
         const SENDABLE: bool;
     }
 
+    #[cfg(has_native_layout)]
     impl Sealed for super::Native {
         const SENDABLE: bool = true;
     }

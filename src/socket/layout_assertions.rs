@@ -29,7 +29,20 @@ const fn size_of_field<T>(_: fn(&libc::cmsghdr) -> &T) -> usize {
     size_of::<T>()
 }
 
-// libc 0.2 gives NetBSD on aarch64 an alignment of 4; NetBSD's own headers say 16 (sys/arch/arm/include/cdefs.h 1.19).
+/// libc 0.2.191 is wrong about NetBSD on aarch64: `src/unix/bsd/netbsdlike/netbsd/aarch64.rs` aligns to
+/// `size_of::<c_int>()`. NetBSD's `__ALIGNBYTES` there is `sizeof(__int128) - 1` (`sys/arch/arm/include/cdefs.h` 1.19,
+/// which `sys/arch/aarch64/include/cdefs.h` includes), so header and data are aligned to 16 bytes. The truth, in numbers:
+#[cfg(all(target_os = "netbsd", target_arch = "aarch64"))]
+mod libc_is_wrong_about_netbsd_on_aarch64 {
+    use super::{NATIVE, const_assert_eq};
+
+    const_assert_eq!(NATIVE.data_offset(), 16);
+    const_assert_eq!(NATIVE.header_align(), 16);
+    static_assertions::const_assert!(matches!((NATIVE.len(0), NATIVE.space(0)), (Some(16), Some(16))));
+    static_assertions::const_assert!(matches!((NATIVE.len(4), NATIVE.space(4)), (Some(20), Some(32))));
+    static_assertions::const_assert!(matches!((NATIVE.len(1012), NATIVE.space(1012)), (Some(1028), Some(1040))));
+}
+
 #[cfg(not(all(target_os = "netbsd", target_arch = "aarch64")))]
 static_assertions::const_assert!(lengths_agree());
 
