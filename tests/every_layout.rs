@@ -46,9 +46,23 @@ const TABLE: [Numbers; 13] = [
     numbers("WINDOWS_32", 12, (0, 4), [4, 8], [4, 4], Some(false)),
 ];
 
+/// Every layout in every byte order that systems have it in.
+fn in_both_byte_orders() -> impl Iterator<Item = Numbers> {
+    TABLE.into_iter().flat_map(|numbers| {
+        let orders =
+            if numbers.big_endian.is_some() { vec![numbers.big_endian] } else { vec![Some(false), Some(true)] };
+        orders.into_iter().map(move |big_endian| Numbers { big_endian, ..numbers })
+    })
+}
+
 impl Numbers {
     fn layout(self) -> Layout {
-        Layout::NAMED.iter().find(|(name, _)| *name == self.name).unwrap().1
+        let layout = Layout::NAMED.iter().find(|(name, _)| *name == self.name).unwrap().1;
+        match self.big_endian {
+            Some(true) => layout.with_byte_order(ByteOrder::Big),
+            Some(false) => layout.with_byte_order(ByteOrder::Little),
+            None => layout,
+        }
     }
 
     fn data_offset(self) -> usize {
@@ -138,7 +152,7 @@ fn arithmetic_is_the_tables() {
 #[test]
 fn headers_are_where_the_table_says() {
     let (level, message_type) = (-2, 0x0102_0304);
-    for numbers in TABLE {
+    for numbers in in_both_byte_orders() {
         let mut bytes = [0xff; 64];
         let mut writer = ControlWriter::with_layout(numbers.layout(), &mut bytes);
         writer.push_raw(level, message_type, b"payload").unwrap();
@@ -179,44 +193,54 @@ fn model(numbers: Numbers, lengths: [u64; 2], cut: usize) -> (Vec<(usize, usize)
     }
 }
 
+/// Two headers of every length there can be in the buffer, and of some that no buffer has, in every cut of it.
 #[test]
 fn every_length_in_every_cut() {
-    const BUFFER: usize = 80;
-    let mut walks = 0;
-    for numbers in TABLE {
+    const BUFFER: usize = 64;
+    let mut walks = 0_u64;
+    for numbers in in_both_byte_orders() {
         let widest = if numbers.len.1 == 8 { u64::MAX } else { u32::MAX.into() };
-        let lengths: Vec<u64> = (0..=44).chain([widest, widest - 7, widest / 2 + 1, 1 << 31]).collect();
+        let lengths: Vec<u64> =
+            (0..=BUFFER as u64 + 8).chain([widest, widest - 7, widest - 15, widest / 2 + 1, 1 << 31]).collect();
         for first in &lengths {
+            let mut bytes = [0; BUFFER + 32];
+            let header = numbers.header_bytes(*first, 1, 1);
+            bytes[..header.len()].copy_from_slice(&header);
             // Where the second header lies, if the first message lets there be one.
-            let second_at = numbers.padded((*first).min(44) as usize);
-            for second in &lengths {
-                let mut bytes = [0; BUFFER];
-                let header = numbers.header_bytes(*second, 2, 2);
-                if *first >= numbers.data_offset() as u64 {
-                    bytes[second_at..second_at + header.len()].copy_from_slice(&header);
+            let fits = (numbers.data_offset() as u64..BUFFER as u64).contains(first);
+            let second_at = fits.then(|| numbers.padded(*first as usize));
+            for second in if second_at.is_some() { &lengths[..] } else { &[0] } {
+                if let Some(at) = second_at {
+                    let header = numbers.header_bytes(*second, 2, 2);
+                    bytes[at..at + header.len()].copy_from_slice(&header);
                 }
-                let header = numbers.header_bytes(*first, 1, 1);
-                bytes[..header.len()].copy_from_slice(&header);
                 for cut in 0..=BUFFER {
-                    let (payloads, end) = model(numbers, [*first, *second], cut);
-                    let mut messages = ControlMessages::with_layout(numbers.layout(), &bytes[..cut]);
-                    for (at, len) in payloads {
-                        let message = messages.next().unwrap().unwrap();
-                        assert_eq!(message.payload().as_ptr_range(), bytes[at..at + len].as_ptr_range());
-                    }
-                    if let End::Malformed(error) = end {
-                        assert_eq!(messages.next(), Some(Err(error)), "{numbers:?} {first} {second} {cut}");
-                        let clamped = messages.clamped().map(|message| message.payload().as_ptr_range());
-                        let there = bytes[..cut].get(error.offset() + numbers.data_offset()..);
-                        let beyond = matches!(error, ControlError::LengthBeyondBuffer { .. });
-                        assert_eq!(clamped, there.filter(|_| beyond).map(<[u8]>::as_ptr_range));
-                    }
-                    assert_eq!(messages.next(), None, "{numbers:?} {first} {second} {cut}");
-                    assert_eq!(messages.end(), Some(end), "{numbers:?} {first} {second} {cut}");
+                    walk(numbers, &bytes[..cut], [*first, *second]);
                     walks += 1;
                 }
             }
         }
     }
     println!("{walks} walks");
+}
+
+/// The crate's walk over a buffer with headers of these lengths, compared with the model's.
+fn walk(numbers: Numbers, bytes: &[u8], lengths: [u64; 2]) {
+    let (payloads, end) = model(numbers, lengths, bytes.len());
+    let case = || format!("{numbers:?} {lengths:?} {}", bytes.len());
+    let mut messages = ControlMessages::with_layout(numbers.layout(), bytes);
+    for (number, (at, len)) in payloads.into_iter().enumerate() {
+        let message = messages.next().unwrap().unwrap();
+        assert_eq!(message.payload().as_ptr_range(), bytes[at..at + len].as_ptr_range(), "{}", case());
+        assert_eq!(message.level(), number as i32 + 1, "{}", case());
+    }
+    if let End::Malformed(error) = end {
+        assert_eq!(messages.next(), Some(Err(error)), "{}", case());
+        let clamped = messages.clamped().map(|message| message.payload().as_ptr_range());
+        let there = bytes.get(error.offset() + numbers.data_offset()..);
+        let beyond = matches!(error, ControlError::LengthBeyondBuffer { .. });
+        assert_eq!(clamped, there.filter(|_| beyond).map(<[u8]>::as_ptr_range), "{}", case());
+    }
+    assert_eq!(messages.next(), None, "{}", case());
+    assert_eq!(messages.end(), Some(end), "{}", case());
 }

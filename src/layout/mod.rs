@@ -50,25 +50,24 @@
 //! use ancillary::layout::ByteOrder;
 //! use ancillary::{ControlMessages, ControlWriter, Layout};
 //!
+//! // A descriptor with the number 5, as a process of each machine has it in memory.
 //! let little = ByteOrder::Little;
-//! for (layout, expected) in [
-//!     (Layout::DARWIN, &[16, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0][..]),
-//!     (Layout::BSD_ALIGN_8.with_byte_order(little), &[20, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]),
-//!     (Layout::LINUX_32.with_byte_order(little), &[16, 0, 0, 0, 255, 255, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0]),
+//! for (layout, sol_socket, length, payload_at, room) in [
+//!     (Layout::DARWIN, 0xffff, 16, 12, 16),
+//!     (Layout::BSD_ALIGN_8.with_byte_order(little), 0xffff, 20, 16, 24), // FreeBSD on amd64
+//!     (Layout::BSD_ALIGN_16.with_byte_order(little), 0xffff, 20, 16, 32), // NetBSD on aarch64
+//!     (Layout::LINUX_32.with_byte_order(little), 1, 16, 12, 16), // a 32-bit process on a 64-bit Linux kernel
 //! ] {
-//!     let mut bytes = [0; 32];
+//!     let mut bytes = [0xff; 64];
 //!     let mut writer = ControlWriter::with_layout(layout, &mut bytes);
-//!     writer.push_raw(0xffff, 1, &5i32.to_le_bytes())?;
-//!     assert_eq!(writer.as_bytes(), expected);
-//!     let message = ControlMessages::with_layout(layout, expected).next().unwrap()?;
-//!     assert_eq!((message.level(), message.payload()), (0xffff, &[5, 0, 0, 0][..]));
-//! }
+//!     writer.push_raw(sol_socket, 1, &5i32.to_le_bytes())?;
+//!     let written = writer.as_bytes();
+//!     assert_eq!((written[0], written[payload_at], written.len()), (length, 5, room));
 //!
-//! // NetBSD on aarch64 pads both header and payload to 16 bytes.
-//! let netbsd = Layout::BSD_ALIGN_16.with_byte_order(little);
-//! let mut bytes = [0; 32];
-//! ControlWriter::with_layout(netbsd, &mut bytes).push_raw(0xffff, 1, &5i32.to_le_bytes())?;
-//! assert_eq!((bytes[0], bytes[16]), (20, 5));
+//!     let message = ControlMessages::with_layout(layout, written).next().unwrap()?;
+//!     assert_eq!((message.level(), message.message_type()), (sol_socket, 1));
+//!     assert_eq!(message.payload(), [5, 0, 0, 0]);
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
