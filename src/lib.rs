@@ -104,9 +104,9 @@ pub mod socket;
 pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Message, Received, Truncated, recvmsg, recvmsg_inheritable};
+pub use received::{Message, Received, Truncated, recvmmsg, recvmsg, recvmsg_inheritable};
 #[cfg(sockets)]
-pub use socket::{sendmsg, sendmsg_addr};
+pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 
 /// What must not compile, each case beside one that does.
 #[cfg(all(doctest, sockets))]

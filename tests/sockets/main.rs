@@ -4,9 +4,13 @@
 //! this user lacks says so and is counted as ignored.
 
 #[cfg(target_os = "linux")]
+mod batches;
+#[cfg(target_os = "linux")]
 mod credentials;
 #[cfg(target_os = "linux")]
 mod delivery;
+#[cfg(target_os = "linux")]
+mod internet;
 #[cfg(target_os = "linux")]
 mod ownership;
 #[cfg(target_os = "linux")]
@@ -38,6 +42,8 @@ fn main() -> std::process::ExitCode {
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
         peer_bugs::TESTS,
+        batches::TESTS,
+        internet::TESTS,
     ];
     let trials = tests.concat().into_iter().map(|test| {
         let name = test.name.trim_start_matches("sockets::");

@@ -2,6 +2,8 @@
 
 mod libc;
 
-#[cfg(linux_kernel)]
-pub(super) use self::libc::ids;
-pub(super) use self::libc::{CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg};
+pub(super) use self::libc::{
+    CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg, set_option,
+};
+#[cfg(batched_calls)]
+pub(super) use self::libc::{MMsgHdr, recvmmsg, sendmmsg};
