@@ -38,10 +38,12 @@
 //! # Reading anybody's bytes
 //!
 //! ```
+//! use ancillary::layout::ByteOrder;
 //! use ancillary::{ControlMessages, Layout};
 //!
 //! # let bytes = [16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
-//! for message in ControlMessages::with_layout(Layout::LINUX_32, &bytes) {
+//! let layout = Layout::LINUX_32.with_byte_order(ByteOrder::Little);
+//! for message in ControlMessages::with_layout(layout, &bytes) {
 //!     let message = message?;
 //!     println!("level {}, type {}: {:?}", message.level(), message.message_type(), message.payload());
 //! }

@@ -307,14 +307,15 @@ impl<'c> Received<'c> {
     /// # #[cfg(target_os = "linux")] {
     /// use ancillary::message::ScmCredentials;
     /// use ancillary::{ControlSpace, control_space, recvmsg};
+    /// use rustix::io::IoSliceMut;
     /// use rustix::net::sockopt::set_socket_passcred;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     ///
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// set_socket_passcred(&here, true)?;
-    /// rustix::io::write(&there, b"")?;
-    /// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
-    /// let mut received = recvmsg(&here, &mut [], &mut space, RecvFlags::empty())?;
+    /// rustix::io::write(&there, b"data")?;
+    /// let (mut data, mut space) = ([0; 4], ControlSpace::<{ control_space!(ScmCredentials) }>::new());
+    /// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
     /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
     /// # }
     /// # Ok::<(), rustix::io::Errno>(())
