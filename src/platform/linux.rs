@@ -23,3 +23,4 @@ pub(crate) const SCM_MAX_FD: usize = 253;
 same_in_libc!(SOL_SOCKET);
 // It does not have SCM_SECURITY and SCM_PIDFD.
 same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS);
+same_in_the_kernel!(SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_SECURITY);

@@ -13,6 +13,10 @@ use rustix::net::{AddressFamily, SocketAddrAny};
 const FAMILY_END: usize = 2;
 
 /// The target's `struct msghdr`: a pointer to this is a pointer to that.
+///
+/// On Linux this is the kernel's. musl's on 64-bit targets has the same size, but declares the upper halves of two
+/// lengths as padding. In the headers prepared here they are zero, so that both read the same; in one that comes from
+/// elsewhere they have to be.
 #[repr(transparent)]
 #[doc(alias = "msghdr")]
 pub struct MessageHeader(backend::MsgHdr);
@@ -202,6 +206,7 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
 
     /// The flags the call has returned.
     #[inline]
+    #[allow(clippy::unnecessary_cast, reason = "the field is an int to C libraries, an unsigned one to Linux")]
     pub(crate) fn flags(&self) -> u32 {
         self.raw.msg_flags as u32
     }

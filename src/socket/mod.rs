@@ -38,8 +38,10 @@
 //! `unsafe` is here because a system call reads and writes memory through pointers.
 
 mod backend;
+#[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
+#[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
+mod c_definitions;
 mod header;
-mod layout_assertions;
 #[cfg(linux_kernel)]
 mod this_process;
 

@@ -7,6 +7,10 @@ use rustix::io::Errno;
 /// The target's `struct msghdr`.
 pub(in crate::socket) type MsgHdr = ::libc::msghdr;
 
+/// The target's `struct mmsghdr`.
+#[cfg(batched_calls)]
+pub(in crate::socket) type MMsgHdr = ::libc::mmsghdr;
+
 #[cfg(cloexec_on_receive)]
 pub(in crate::socket) const CLOEXEC_ON_RECEIVE: u32 = ::libc::MSG_CMSG_CLOEXEC as u32;
 #[cfg(not(cloexec_on_receive))]
@@ -70,12 +74,69 @@ pub(in crate::socket) unsafe fn recvmsg(
     result(unsafe { ::libc::recvmsg(socket.as_raw_fd(), header, flags as c_int) })
 }
 
-/// The process id, real user id and real group id of this process.
-#[cfg(linux_kernel)]
-pub(in crate::socket) fn ids() -> (i32, u32, u32) {
-    // SAFETY: these calls have no precondition.
-    unsafe { (::libc::getpid(), ::libc::getuid(), ::libc::getgid()) }
+/// Sends several messages. Returns how many were sent, and writes to each header how many bytes of it.
+///
+/// # Safety
+///
+/// `headers` points at `count` headers that can be written, of each of which [`sendmsg`]'s promise holds.
+#[cfg(batched_calls)]
+#[inline]
+#[allow(dead_code, reason = "the safe calls with batches are still to come")]
+pub(in crate::socket) unsafe fn sendmmsg(
+    socket: BorrowedFd<'_>,
+    headers: *mut MMsgHdr,
+    count: usize,
+    flags: u32,
+) -> Result<usize, Errno> {
+    // SAFETY: the call reads as many headers as it is told of, at most so many as there are, and what they point to, and
+    // writes their lengths: the caller promises that it may.
+    result(unsafe { ::libc::sendmmsg(socket.as_raw_fd(), headers, clamped(count), flags as _) } as ::libc::ssize_t)
 }
+
+/// Receives several messages. Returns how many were received, and writes to each header how many bytes of data.
+///
+/// The system looks at the timeout after each message only.
+///
+/// # Safety
+///
+/// `headers` points at `count` headers that can be written, of each of which [`recvmsg`]'s promise holds.
+#[cfg(batched_calls)]
+#[inline]
+#[allow(dead_code, reason = "the safe calls with batches are still to come")]
+pub(in crate::socket) unsafe fn recvmmsg(
+    socket: BorrowedFd<'_>,
+    headers: *mut MMsgHdr,
+    count: usize,
+    flags: u32,
+    timeout: Option<core::time::Duration>,
+) -> Result<usize, Errno> {
+    // The system may write what is left of the time.
+    let mut left = timeout.map(|timeout| {
+        // SAFETY: every field of `timespec` is an integer, for which zero is a value.
+        let mut left: ::libc::timespec = unsafe { core::mem::zeroed() };
+        left.tv_sec = timeout.as_secs().try_into().unwrap_or(::libc::time_t::MAX);
+        left.tv_nsec = timeout.subsec_nanos() as _;
+        left
+    });
+    let left = left.as_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
+    // SAFETY: the call writes as many headers as it is told of, at most so many as there are, and what they point to: the
+    // caller promises that it may. The timeout is null or lives until after the call.
+    let returned = unsafe { ::libc::recvmmsg(socket.as_raw_fd(), headers, clamped(count), flags as _, left) };
+    result(returned as ::libc::ssize_t)
+}
+
+/// As many headers as the system can be told of.
+#[cfg(batched_calls)]
+#[inline]
+fn clamped(count: usize) -> BatchLen {
+    BatchLen::try_from(count).unwrap_or(BatchLen::MAX)
+}
+
+/// FreeBSD takes the number of headers as a `size_t`, the others as an `unsigned int`.
+#[cfg(all(batched_calls, target_os = "freebsd"))]
+type BatchLen = usize;
+#[cfg(all(batched_calls, not(target_os = "freebsd")))]
+type BatchLen = core::ffi::c_uint;
 
 /// A result in C's way: what is negative has left an error behind.
 #[inline]

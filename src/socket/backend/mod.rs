@@ -1,7 +1,15 @@
-//! The one door to the system. Nothing outside this folder names a foreign function.
+//! The one door to the system. Nothing outside this folder names a foreign function or holds assembly.
+//!
+//! There are two backends with the same items. `build.rs` says when each is chosen, and the table in
+//! [`socket`](crate::socket) what calls they make.
 
-mod libc;
+#[cfg_attr(backend = "linux_raw", path = "linux_raw/mod.rs")]
+#[cfg_attr(backend = "libc", path = "libc.rs")]
+mod chosen;
 
-#[cfg(linux_kernel)]
-pub(super) use self::libc::ids;
-pub(super) use self::libc::{CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg};
+pub(super) use self::chosen::{CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg};
+
+// Batches are for the file that builds on them, which is not written yet.
+#[cfg(batched_calls)]
+#[allow(unused_imports, reason = "the safe calls with batches are still to come")]
+pub(super) use self::chosen::{MMsgHdr, recvmmsg, sendmmsg};
