@@ -4,6 +4,8 @@
 //! this user lacks says so and is counted as ignored.
 
 #[cfg(target_os = "linux")]
+mod backends;
+#[cfg(target_os = "linux")]
 mod credentials;
 #[cfg(target_os = "linux")]
 mod delivery;
@@ -38,6 +40,7 @@ fn main() -> std::process::ExitCode {
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
         peer_bugs::TESTS,
+        backends::TESTS,
     ];
     let trials = tests.concat().into_iter().map(|test| {
         let name = test.name.trim_start_matches("sockets::");

@@ -13,3 +13,6 @@ pub(super) use self::chosen::{CLOEXEC_ON_RECEIVE, MsgHdr, message_header, receiv
 #[cfg(batched_calls)]
 #[allow(unused_imports, reason = "the safe calls with batches are still to come")]
 pub(super) use self::chosen::{MMsgHdr, recvmmsg, sendmmsg};
+
+#[cfg(all(test, batched_calls))]
+mod tests;
