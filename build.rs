@@ -4,6 +4,7 @@
 //!   `struct cmsghdr`, named as in `src/layout/named.rs`.
 //! - `sockets`: the crate makes the target's system calls; then `platform="…"` is whose constants they take, named as
 //!   the files of `src/platform`.
+//! - `backend="…"`: whether it makes them itself, `linux_raw`, or has the C library make them, `libc`.
 //! - `batched_calls`: `sendmmsg` and `recvmmsg` are among them.
 //! - `linux_kernel`: the kernel behind them is Linux.
 //! - `linux_socket_header="…"`: whose `asm/socket.h` Linux has for the processor.
@@ -48,25 +49,39 @@ const PLATFORMS: [&str; 15] = [
     "emscripten",
 ];
 
+const BACKENDS: [&str; 2] = ["linux_raw", "libc"];
+
 /// Under these names the C libraries have the function that gives the address of `errno`.
 const ERRNO_LOCATIONS: [&str; 7] =
     ["__errno_location", "__errno", "__error", "___errno", "_errnop", "__get_errno_ptr", "_Errno"];
+
+/// Those that keep account of memory, or of who waits for whom, through what C functions read and write.
+const WATCHING_SANITIZERS: [&str; 4] = ["address", "hwaddress", "memory", "thread"];
 
 struct Target {
     os: String,
     arch: String,
     vendor: String,
     pointer_width: u32,
+    little_endian: bool,
+    /// What watches a program from inside: sees a C library's calls, and no others.
+    watched: bool,
+    libc_is_wanted: bool,
 }
 
 impl Target {
     fn of_this_build() -> Self {
         let get = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+        let is_set = |name: &str| env::var_os(name).is_some();
+        let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
         Target {
             os: get("OS"),
             arch: get("ARCH"),
             vendor: get("VENDOR"),
             pointer_width: get("POINTER_WIDTH").parse().unwrap_or(64),
+            little_endian: get("ENDIAN") == "little",
+            watched: is_set("CARGO_CFG_MIRI") || sanitizers.split(',').any(|name| WATCHING_SANITIZERS.contains(&name)),
+            libc_is_wanted: is_set("CARGO_FEATURE_USE_LIBC") || is_set("CARGO_CFG_ANCILLARY_USE_LIBC"),
         }
     }
 
@@ -90,6 +105,24 @@ impl Target {
             "emscripten" => "emscripten",
             _ => return None,
         })
+    }
+
+    /// Who makes the system calls. `Cargo.toml` makes the same choice once more, for what each backend depends on.
+    ///
+    /// Android has Linux's kernel, but what an app may ask of it is only what its C library does; and that notes every
+    /// descriptor that arrives (`fdtrack`).
+    fn backend(&self) -> &'static str {
+        let has_assembly = match (self.arch.as_str(), self.pointer_width, self.little_endian) {
+            ("x86_64" | "aarch64", 64, true) => true,
+            ("x86" | "arm" | "riscv64" | "loongarch64", _, true) => true,
+            ("s390x", _, _) => true,
+            // Absent are x32, whose calls have a variant of their own (`__X32_SYSCALL_BIT`); big-endian ARM, whose
+            // 64-bit variant linux-raw-sys does not know; and those for which Rust 1.85 has no `asm!`: PowerPC, MIPS,
+            // SPARC.
+            _ => false,
+        };
+        let raw = self.os == "linux" && has_assembly && !self.watched && !self.libc_is_wanted;
+        if raw { "linux_raw" } else { "libc" }
     }
 
     /// `--cfg ancillary_batches_by_loop` does without them: for testing what other systems have in their place.
@@ -166,6 +199,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     declare("native_layout", &LAYOUTS);
     declare("platform", &PLATFORMS);
+    declare("backend", &BACKENDS);
     declare("errno_location", &ERRNO_LOCATIONS);
     declare("linux_socket_header", &["generic", "mips", "sparc", "powerpc"]);
 
@@ -176,6 +210,7 @@ fn main() {
     for (name, value) in [
         ("native_layout", target.layout()),
         ("platform", platform),
+        ("backend", platform.map(|_| target.backend())),
         ("errno_location", platform.map(|_| target.errno_location())),
         ("linux_socket_header", linux_kernel.then(|| target.linux_socket_header())),
     ] {

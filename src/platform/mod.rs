@@ -4,7 +4,8 @@
 //! [`ControlMessage::level`](crate::ControlMessage::level) and
 //! [`message_type`](crate::ControlMessage::message_type) tell, for messages without a type in
 //! [`message`](crate::message). Each system has one file, with the source of its numbers; whenever the crate is
-//! compiled for a system, they are compared with those of the `libc` crate, and where that is wrong the file says so.
+//! compiled for a system, they are compared with those of the `libc` crate or the kernel's own headers, and where `libc`
+//! is wrong the file says so.
 //!
 //! Only the numbers of the target are here. Those of others, for whoever reads [another machine's
 //! buffer](crate::layout):
@@ -31,10 +32,20 @@
 //! the family of the socket.
 #![forbid(unsafe_code)]
 
-/// Asserts that the `libc` crate has these constants with the same numbers.
+/// Asserts that the `libc` crate has these constants with the same numbers, if it is there.
+///
+/// With the raw backend it is not: then the test `tests/c_definitions.rs` compares them.
 macro_rules! same_in_libc {
     ($($name:ident),*) => {
-        $(static_assertions::const_assert_eq!($name, libc::$name);)*
+        $(#[cfg(backend = "libc")] static_assertions::const_assert_eq!($name, libc::$name);)*
+    };
+}
+
+/// Asserts that the kernel's headers have these constants with the same numbers, with the raw backend.
+#[allow(unused_macros, reason = "only Linux has these headers")]
+macro_rules! same_in_the_kernel {
+    ($($name:ident),*) => {
+        $(#[cfg(backend = "linux_raw")] static_assertions::const_assert_eq!($name, linux_raw_sys::net::$name as c_int);)*
     };
 }
 

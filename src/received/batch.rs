@@ -140,12 +140,12 @@ impl<'b> ReceivedBatch<'b> {
     #[inline]
     unsafe fn message(&self, index: usize) -> ReceivedMessage<'b> {
         // SAFETY: there are `count` slots and more, borrowed for `'b`.
-        let (header, bytes) = unsafe { self.slots.add(index).as_ref().result() };
+        let slot = unsafe { self.slots.add(index).as_ref() };
         // SAFETY: there are `count` rooms and more, borrowed exclusively for `'b`; nobody else has a reference to this
         // one, as it was not yielded. (That the room itself has longer lifetimes is forgotten: nothing is written to it.)
         let room = unsafe { &mut *self.rooms.add(index).as_ptr() };
-        // SAFETY: the call on this header, which was prepared of this room, has succeeded.
-        let filled = unsafe { room.filled(header) };
+        // SAFETY: the call with both has said that it received this message.
+        let (filled, bytes) = unsafe { slot.filled(room) };
         // SAFETY: the system has filled it in that call, and the caller promises that there is no other owner.
         let (received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
         ReceivedMessage::new(received, data)

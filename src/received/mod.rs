@@ -43,11 +43,10 @@ pub use with_data::ReceivedMessage;
 
 use crate::control::{ControlError, ControlMemory, uninit};
 use crate::message::{DecodeError, DecodeMessage};
-use crate::socket::{Filled, RecvHeader};
+use crate::socket::{Filled, RecvHeader, Slice};
 use core::error::Error;
 use core::fmt;
 use core::mem::MaybeUninit;
-use rustix::io::IoSliceMut;
 use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
 
 /// What a call has received: owner of every descriptor in it.
@@ -172,7 +171,7 @@ impl<'c> Received<'c> {
         filled: Filled<'d, 'c>,
         bytes: usize,
         flags: RecvFlags,
-    ) -> (Received<'c>, &'d [IoSliceMut<'d>]) {
+    ) -> (Received<'c>, &'d [Slice<'d>]) {
         let Filled { data, control, address, flags: returned } = filled;
         let returned = ReturnFlags::from_bits_retain(returned);
         // SAFETY: the system has filled `control`, and the caller promises that nobody else owns what is in it.

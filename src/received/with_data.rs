@@ -1,7 +1,7 @@
 use super::Received;
+use crate::socket::Slice;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
-use rustix::io::IoSliceMut;
 
 /// One message that was received into memory which stays borrowed: the [`Received`] that owns its descriptors, and the
 /// data.
@@ -10,12 +10,12 @@ use rustix::io::IoSliceMut;
 /// All that a `Received` can do, this can.
 pub struct ReceivedMessage<'b> {
     received: Received<'b>,
-    data: &'b [IoSliceMut<'b>],
+    data: &'b [Slice<'b>],
 }
 
 impl<'b> ReceivedMessage<'b> {
     #[inline]
-    pub(super) fn new(received: Received<'b>, data: &'b [IoSliceMut<'b>]) -> Self {
+    pub(super) fn new(received: Received<'b>, data: &'b [Slice<'b>]) -> Self {
         ReceivedMessage { received, data }
     }
 
@@ -25,7 +25,7 @@ impl<'b> ReceivedMessage<'b> {
     pub fn data(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
         let mut left = self.received.bytes();
         self.data.iter().map_while(move |slice| {
-            let filled = slice.get(..left).unwrap_or(slice);
+            let filled = slice.bytes().get(..left).unwrap_or(slice.bytes());
             left -= filled.len();
             (!filled.is_empty() || left > 0).then_some(filled)
         })
@@ -37,7 +37,7 @@ impl<'b> ReceivedMessage<'b> {
     #[inline]
     pub fn filled(&self) -> &'b [u8] {
         let data = self.data;
-        data.first().map_or(&[], |first| self.received.filled(first))
+        data.first().map_or(&[], |first| self.received.filled(first.bytes()))
     }
 
     /// The owner of the descriptors alone.

@@ -1,8 +1,7 @@
 //! Many messages in one call.
 
-use super::backend;
 use super::header::SendHeader;
-use super::room::RecvRoom;
+use super::room::{Filled, RecvRoom};
 use crate::control::ControlWriter;
 use core::fmt;
 use core::marker::PhantomData;
@@ -13,9 +12,9 @@ use rustix::io::{Errno, IoSlice};
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny};
 
 #[cfg(batched_calls)]
-use backend::MMsgHdr;
+use super::backend::{MMsgHdr, batch_header};
 #[cfg(not(batched_calls))]
-use by_loop::MMsgHdr;
+use by_loop::{MMsgHdr, batch_header};
 
 #[cfg(not(batched_calls))]
 mod by_loop;
@@ -48,7 +47,7 @@ impl<'a> SendSlot<'a> {
     #[inline]
     pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Result<Self, Errno> {
         let header = SendHeader::new(data, control)?;
-        Ok(SendSlot { raw: MMsgHdr { msg_hdr: header.into_raw(), msg_len: 0 }, borrowed: PhantomData })
+        Ok(SendSlot { raw: batch_header(header.into_raw()), borrowed: PhantomData })
     }
 
     /// A message without data, control messages and address: to fill an array with.
@@ -185,17 +184,20 @@ impl RecvSlot {
         RecvSlot { raw: MaybeUninit::uninit() }
     }
 
-    /// The header as a call has left it, and how many bytes of data it says were received.
+    /// What a call has filled of the room whose header this was, and how many bytes of data it says there are.
     ///
     /// # Safety
     ///
-    /// [`receive`] was called with this, and has said that it received this message.
+    /// [`receive`] was called with both, has said that it received this message, and nothing else has changed them
+    /// since.
     #[inline]
     #[allow(clippy::unnecessary_cast, reason = "the field is an int on some systems, a long on others")]
-    pub(crate) unsafe fn result(&self) -> (&backend::MsgHdr, usize) {
+    pub(crate) unsafe fn filled<'b>(&self, room: &'b mut RecvRoom<'_, '_>) -> (Filled<'b, 'b>, usize) {
         // SAFETY: `receive` has written it.
         let raw = unsafe { self.raw.assume_init_ref() };
-        (&raw.msg_hdr, raw.msg_len as usize)
+        // SAFETY: `receive` has made this header of that room, and the call has succeeded.
+        let filled = unsafe { room.filled(&raw.msg_hdr) };
+        (filled, raw.msg_len as usize)
     }
 }
 
@@ -230,7 +232,7 @@ pub(crate) fn receive(
 ) -> Result<Batch, Errno> {
     let mut count = 0;
     for (slot, room) in slots.iter_mut().zip(rooms) {
-        slot.raw.write(MMsgHdr { msg_hdr: room.prepare()?, msg_len: 0 });
+        slot.raw.write(batch_header(room.prepare()?));
         count += 1;
     }
     let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
@@ -250,7 +252,8 @@ pub(crate) struct Batch {
 /// The system's calls.
 #[cfg(batched_calls)]
 mod call {
-    use super::{Batch, BorrowedFd, Duration, Errno, MMsgHdr, RecvFlags, SendFlags, backend};
+    use super::super::backend;
+    use super::{Batch, BorrowedFd, Duration, Errno, MMsgHdr, RecvFlags, SendFlags};
 
     pub(super) const WAIT_FOR_ONE: u32 = crate::platform::MSG_WAITFORONE as u32;
 

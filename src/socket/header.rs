@@ -9,6 +9,10 @@ use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrOpaque;
 
 /// The target's `struct msghdr`: a pointer to this is a pointer to that.
+///
+/// On Linux this is the kernel's. musl's on 64-bit targets has the same size, but declares the upper halves of two
+/// lengths as padding. In the headers prepared here they are zero, so that both read the same; in one that comes from
+/// elsewhere they have to be.
 #[repr(transparent)]
 #[doc(alias = "msghdr")]
 pub struct MessageHeader(backend::MsgHdr);

@@ -41,9 +41,11 @@
 
 mod backend;
 mod batch;
+#[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
+#[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
+mod c_definitions;
 mod delivery;
 mod header;
-mod layout_assertions;
 mod room;
 #[cfg(linux_kernel)]
 mod this_process;
@@ -52,8 +54,8 @@ pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
 pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
-pub(crate) use room::Filled;
 pub use room::RecvRoom;
+pub(crate) use room::{Filled, Slice};
 
 use crate::control::ControlWriter;
 use rustix::fd::AsFd;

@@ -32,7 +32,7 @@ unsafe impl Sync for RecvRoom<'_, '_> {}
 /// What a call has filled of a room.
 pub(crate) struct Filled<'d, 'c> {
     /// All the slices. How much of them is filled only the call's result says.
-    pub(crate) data: &'d [IoSliceMut<'d>],
+    pub(crate) data: &'d [Slice<'d>],
     /// The control messages.
     pub(crate) control: &'c mut [MaybeUninit<u8>],
     pub(crate) address: Option<SocketAddrAny>,
@@ -63,7 +63,7 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     ///
     /// `EMSGSIZE` if the system's header cannot express the number of slices.
     #[inline]
-    pub(crate) fn prepare(&mut self) -> Result<MsgHdr, Errno> {
+    pub(super) fn prepare(&mut self) -> Result<MsgHdr, Errno> {
         // A system whose field has 32 bits is given as much room as it can be told of.
         let control_len = self.control.len().min(i32::MAX as usize);
         let header = backend::message_header(
@@ -81,12 +81,12 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     /// A call on `header`, which [`prepare`](Self::prepare) has made of this, has succeeded, and nothing else has
     /// changed it since.
     #[inline]
-    pub(crate) unsafe fn filled(&mut self, header: &MsgHdr) -> Filled<'_, '_> {
+    pub(super) unsafe fn filled(&mut self, header: &MsgHdr) -> Filled<'_, '_> {
         // SAFETY: the caller's promise.
         let address = unsafe { self.address(header) };
         // SAFETY: the slices are borrowed exclusively at least for as long as this is.
         let data = unsafe { slices(self.data) };
-        Filled { data, control: filled_part(self.control, header), address, flags: header.msg_flags as u32 }
+        Filled { data, control: filled_part(self.control, header), address, flags: flags_of(header) }
     }
 
     /// What a call has filled of a room that is not used again.
@@ -95,12 +95,12 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     ///
     /// As [`filled`](Self::filled).
     #[inline]
-    pub(crate) unsafe fn into_filled(self, header: &MsgHdr) -> Filled<'d, 'c> {
+    pub(super) unsafe fn into_filled(self, header: &MsgHdr) -> Filled<'d, 'c> {
         // SAFETY: the caller's promise.
         let address = unsafe { self.address(header) };
         // SAFETY: the slices are borrowed exclusively for `'d`.
         let data = unsafe { slices(self.data) };
-        Filled { data, control: filled_part(self.control, header), address, flags: header.msg_flags as u32 }
+        Filled { data, control: filled_part(self.control, header), address, flags: flags_of(header) }
     }
 
     /// The address a call has written, if any.
@@ -122,15 +122,44 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     }
 }
 
+/// One of the slices a room has for data, after the call: to be read.
+///
+/// rustix's slices and the standard library's, each a `struct iovec`, give their bytes by different names.
+#[repr(transparent)]
+pub(crate) struct Slice<'d> {
+    raw: backend::Iovec,
+    borrowed: PhantomData<&'d [u8]>,
+}
+
+// SAFETY: it is a shared borrow of bytes.
+unsafe impl Send for Slice<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Slice<'_> {}
+
+impl<'d> Slice<'d> {
+    #[inline]
+    #[allow(clippy::unnecessary_cast, reason = "linux-raw-sys has Linux's own integer for it on some processors")]
+    pub(crate) const fn bytes(&self) -> &'d [u8] {
+        // SAFETY: this was a slice that is borrowed for `'d`, and is only read from now on.
+        unsafe { core::slice::from_raw_parts(self.raw.iov_base.cast(), self.raw.iov_len as usize) }
+    }
+}
+
 /// The slices a room has for data.
 ///
 /// # Safety
 ///
 /// Pointer and number are those of slices that are borrowed, exclusively, at least for `'d`.
 #[inline]
-unsafe fn slices<'d>((pointer, number): (*mut c_void, usize)) -> &'d [IoSliceMut<'d>] {
-    // SAFETY: the caller's promise; they are only read through the result.
-    unsafe { core::slice::from_raw_parts(pointer.cast::<IoSliceMut<'d>>(), number) }
+unsafe fn slices<'d>((pointer, number): (*mut c_void, usize)) -> &'d [Slice<'d>] {
+    // SAFETY: the caller's promise; an `IoSliceMut` is a `struct iovec`, and so is this.
+    unsafe { core::slice::from_raw_parts(pointer.cast::<Slice<'d>>(), number) }
+}
+
+#[inline]
+#[allow(clippy::unnecessary_cast, reason = "the field is an int to C libraries, an unsigned one to Linux")]
+const fn flags_of(header: &MsgHdr) -> u32 {
+    header.msg_flags as u32
 }
 
 /// The part of the room for control messages that a call says it has filled.

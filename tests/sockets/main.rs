@@ -4,6 +4,8 @@
 //! this user lacks says so and is counted as ignored.
 
 #[cfg(target_os = "linux")]
+mod backends;
+#[cfg(target_os = "linux")]
 mod batches;
 #[cfg(target_os = "linux")]
 mod credentials;
@@ -44,6 +46,7 @@ fn main() -> std::process::ExitCode {
         peer_bugs::TESTS,
         batches::TESTS,
         internet::TESTS,
+        backends::TESTS,
     ];
     harness::run_tests(arguments, tests.concat(), support::leaving_no_descriptor)
 }

@@ -11,6 +11,9 @@ pub(in crate::socket) type MsgHdr = ::libc::msghdr;
 #[cfg(batched_calls)]
 pub(in crate::socket) type MMsgHdr = ::libc::mmsghdr;
 
+/// The target's `struct iovec`.
+pub(in crate::socket) type Iovec = ::libc::iovec;
+
 #[cfg(cloexec_on_receive)]
 pub(in crate::socket) const CLOEXEC_ON_RECEIVE: u32 = ::libc::MSG_CMSG_CLOEXEC as u32;
 #[cfg(not(cloexec_on_receive))]
@@ -39,6 +42,16 @@ pub(in crate::socket) fn message_header(
         header.msg_controllen = control.1.try_into().ok()?;
     }
     Some(header)
+}
+
+/// A header of a batch; what the system counts in it is 0.
+#[cfg(batched_calls)]
+#[inline]
+pub(in crate::socket) fn batch_header(header: MsgHdr) -> MMsgHdr {
+    // SAFETY: every field of `mmsghdr` is an integer or a raw pointer, for which zero is a value.
+    let mut batch_header: MMsgHdr = unsafe { core::mem::zeroed() };
+    batch_header.msg_hdr = header;
+    batch_header
 }
 
 /// How many bytes of control messages a call says it has received.
@@ -81,7 +94,6 @@ pub(in crate::socket) unsafe fn recvmsg(
 /// `headers` points at `count` headers that can be written, of each of which [`sendmsg`]'s promise holds.
 #[cfg(batched_calls)]
 #[inline]
-#[allow(dead_code, reason = "the safe calls with batches are still to come")]
 pub(in crate::socket) unsafe fn sendmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,
@@ -102,7 +114,6 @@ pub(in crate::socket) unsafe fn sendmmsg(
 /// `headers` points at `count` headers that can be written, of each of which [`recvmsg`]'s promise holds.
 #[cfg(batched_calls)]
 #[inline]
-#[allow(dead_code, reason = "the safe calls with batches are still to come")]
 pub(in crate::socket) unsafe fn recvmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,

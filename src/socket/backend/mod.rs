@@ -1,9 +1,15 @@
-//! The one door to the system. Nothing outside this folder names a foreign function.
+//! The one door to the system. Nothing outside this folder names a foreign function or holds assembly.
+//!
+//! There are two backends with the same items. `build.rs` says when each is chosen, and the table in
+//! [`socket`](crate::socket) what calls they make.
 
-mod libc;
+#[cfg_attr(backend = "linux_raw", path = "linux_raw/mod.rs")]
+#[cfg_attr(backend = "libc", path = "libc.rs")]
+mod chosen;
 
-pub(super) use self::libc::{
-    CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg, set_option,
+pub(super) use self::chosen::{
+    CLOEXEC_ON_RECEIVE, Iovec, MsgHdr, message_header, received_control_len, recvmsg, sendmsg, set_option,
 };
+
 #[cfg(batched_calls)]
-pub(super) use self::libc::{MMsgHdr, recvmmsg, sendmmsg};
+pub(super) use self::chosen::{MMsgHdr, batch_header, recvmmsg, sendmmsg};

@@ -1,6 +1,7 @@
 //! The same calls where the system has none: a loop that means what Linux does.
 
-use super::{Batch, backend};
+use super::super::backend;
+use super::Batch;
 use core::ffi::c_uint;
 use core::time::Duration;
 use rustix::fd::BorrowedFd;
@@ -13,6 +14,11 @@ use rustix::time::{ClockId, clock_gettime};
 pub(super) struct MMsgHdr {
     pub(super) msg_hdr: backend::MsgHdr,
     pub(super) msg_len: c_uint,
+}
+
+#[inline]
+pub(super) const fn batch_header(header: backend::MsgHdr) -> MMsgHdr {
+    MMsgHdr { msg_hdr: header, msg_len: 0 }
 }
 
 /// Linux's number of the flag; no system without the call uses it for something else.

@@ -1,8 +1,13 @@
-//! Proves, whenever the crate is compiled, that [`Layout::NATIVE`] is what the C library's definitions say.
+//! Proves that [`Layout::NATIVE`] and the structures given to the system are what the C library's definitions say:
+//! whenever the crate is compiled with that backend, and always in the test `tests/c_definitions.rs`, which has this file
+//! as a part of it.
 
 use crate::layout::Layout;
+use crate::socket::MessageHeader;
 use core::mem::offset_of;
-use static_assertions::const_assert_eq;
+use rustix::io::{IoSlice, IoSliceMut};
+use rustix::net::addr::SocketAddrStorage;
+use static_assertions::{assert_eq_align, assert_eq_size, const_assert_eq};
 
 const NATIVE: Layout = Layout::NATIVE;
 
@@ -24,6 +29,14 @@ const LEN_PADDING_BEFORE: usize = if cfg!(target_endian = "big") { LEN_PADDING }
 
 const_assert_eq!(NATIVE.parts().len_width.bytes(), size_of_field(|header| &header.cmsg_len) + LEN_PADDING);
 const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_PADDING_BEFORE, offset_of!(libc::cmsghdr, cmsg_len));
+
+// Where their fields are, a test sees: `tests/c_definitions.rs`.
+assert_eq_size!(MessageHeader, libc::msghdr);
+assert_eq_align!(MessageHeader, libc::msghdr);
+assert_eq_size!(IoSlice<'_>, IoSliceMut<'_>, libc::iovec);
+assert_eq_align!(IoSlice<'_>, IoSliceMut<'_>, libc::iovec);
+assert_eq_size!(SocketAddrStorage, libc::sockaddr_storage);
+assert_eq_align!(SocketAddrStorage, libc::sockaddr_storage);
 
 const fn size_of_field<T>(_: fn(&libc::cmsghdr) -> &T) -> usize {
     size_of::<T>()
