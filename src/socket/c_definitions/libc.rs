@@ -64,8 +64,7 @@ static_assertions::const_assert!(lengths_agree());
 const fn lengths_agree() -> bool {
     let mut payload_len = 0;
     while payload_len <= 1024 {
-        // SAFETY: these are arithmetic on their argument.
-        let (len, space) = unsafe { (libc::CMSG_LEN(payload_len), libc::CMSG_SPACE(payload_len)) };
+        let (len, space) = len_and_space(payload_len);
         let (Some(our_len), Some(our_space)) = (NATIVE.len(payload_len as usize), NATIVE.space(payload_len as usize))
         else {
             return false;
@@ -76,4 +75,18 @@ const fn lengths_agree() -> bool {
         payload_len += 1;
     }
     true
+}
+
+#[cfg(not(any(target_os = "cygwin", all(target_os = "netbsd", target_arch = "aarch64"))))]
+const fn len_and_space(payload_len: u32) -> (u32, u32) {
+    // SAFETY: these are arithmetic on their argument.
+    unsafe { (libc::CMSG_LEN(payload_len), libc::CMSG_SPACE(payload_len)) }
+}
+
+/// libc 0.2.191 has no constant `CMSG_LEN` for Cygwin. Its `winsup/cygwin/include/cygwin/socket.h` aligns the header's 16
+/// bytes to 8 and adds the length.
+#[cfg(target_os = "cygwin")]
+const fn len_and_space(payload_len: u32) -> (u32, u32) {
+    // SAFETY: this is arithmetic on its argument.
+    (16 + payload_len, unsafe { libc::CMSG_SPACE(payload_len) })
 }
