@@ -6,11 +6,16 @@
 //! - the lengths: 12 bytes of credentials, 4 of a process descriptor, any of a label, whole slots of descriptors and
 //!   what is left of one;
 //! - the values, from the bytes; that a negative slot is never a descriptor, and when it is an error;
-//! - that credentials are written as they were read.
+//! - for the messages of IPv4, IPv6 and UDP: 12 bytes and 20 where addresses are, 4 or 2 where there is a number, 1 or 4
+//!   of a type of service;
+//! - that what can be sent is written as it was read.
 #![no_main]
 
-use ancillary::message::{DecodeError, NoDescriptor, ScmCredentials, ScmPidfd, ScmRightsNumbers, ScmSecurity};
-use ancillary::{ControlMessage, ControlMessages, ControlSpace, control_space};
+use ancillary::message::{
+    ControlKind, DecodeError, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, NoDescriptor, ScmCredentials,
+    ScmPidfd, ScmRightsNumbers, ScmSecurity, UdpGro, UdpSegment,
+};
+use ancillary::{ControlMessage, ControlMessages, ControlSpace};
 use ancillary_fuzz::{Memory, lines};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -32,6 +37,12 @@ enum Kind {
     Credentials,
     Security,
     Pidfd,
+    IpPktinfo,
+    IpTos,
+    Ipv6Pktinfo,
+    Ipv6Tclass,
+    UdpSegment,
+    UdpGro,
     OfSocketLevel(i32),
     Any(i32, i32),
 }
@@ -43,6 +54,12 @@ impl Kind {
             Kind::Credentials => (libc::SOL_SOCKET, libc::SCM_CREDENTIALS),
             Kind::Security => (libc::SOL_SOCKET, SCM_SECURITY),
             Kind::Pidfd => (libc::SOL_SOCKET, SCM_PIDFD),
+            Kind::IpPktinfo => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+            Kind::IpTos => (libc::IPPROTO_IP, libc::IP_TOS),
+            Kind::Ipv6Pktinfo => (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO),
+            Kind::Ipv6Tclass => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+            Kind::UdpSegment => (libc::IPPROTO_UDP, libc::UDP_SEGMENT),
+            Kind::UdpGro => (libc::IPPROTO_UDP, libc::UDP_GRO),
             Kind::OfSocketLevel(message_type) => (libc::SOL_SOCKET, message_type),
             Kind::Any(level, message_type) => (level, message_type),
         }
@@ -99,11 +116,63 @@ fn credentials(payload: &[u8], decoded: Result<ScmCredentials, DecodeError>) {
     assert_eq!(credentials.uid, number(&payload[4..8]) as u32);
     assert_eq!(credentials.gid, number(&payload[8..]) as u32);
 
-    let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+    written_as_read(&credentials, payload);
+}
+
+/// What is sent as this message has its numbers and this payload.
+fn written_as_read<M: for<'fd> EncodeMessage<'fd>>(message: &M, payload: &[u8]) {
+    let mut space = ControlSpace::<64>::new();
     let mut control = space.writer();
-    control.push(&credentials).expect("the room is for one");
-    let message = ControlMessages::new(control.as_bytes()).next().expect("a message").expect("no error");
-    assert_eq!(message, ControlMessage::new(libc::SOL_SOCKET, libc::SCM_CREDENTIALS, payload));
+    control.push(message).expect("room for any of them");
+    let written = ControlMessages::new(control.as_bytes()).next().expect("a message").expect("no error");
+    assert_eq!(written, ControlMessage::new(M::LEVEL, M::TYPE, payload));
+}
+
+fn ip_pktinfo(payload: &[u8], decoded: Result<IpPktinfo, DecodeError>) {
+    let Some(info) = of_length(12, payload, decoded) else { return };
+    assert_eq!(info.ifindex, number(&payload[..4]) as u32);
+    assert_eq!((&info.spec_dst.octets()[..], &info.addr.octets()[..]), (&payload[4..8], &payload[8..]));
+    written_as_read(&info, payload);
+}
+
+fn ip_tos(payload: &[u8], decoded: Result<IpTos, DecodeError>) {
+    match payload.len() {
+        1 => assert_eq!(decoded, Ok(IpTos(payload[0]))),
+        4 => assert_eq!(decoded, Ok(IpTos(number(payload) as u8))),
+        _ => assert!(of_length(1, payload, decoded).is_none()),
+    }
+    if let Ok(tos) = decoded {
+        assert_eq!(tos.ecn(), tos.0 % 4);
+        written_as_read(&tos, &i32::from(tos.0).to_ne_bytes());
+    }
+}
+
+fn ipv6_pktinfo(payload: &[u8], decoded: Result<Ipv6Pktinfo, DecodeError>) {
+    let Some(info) = of_length(20, payload, decoded) else { return };
+    assert_eq!((&info.addr.octets()[..], info.ifindex), (&payload[..16], number(&payload[16..]) as u32));
+    written_as_read(&info, payload);
+}
+
+fn ipv6_tclass(payload: &[u8], decoded: Result<Ipv6Tclass, DecodeError>) {
+    let Some(class) = of_length(4, payload, decoded) else { return };
+    assert_eq!((class.0, i32::from(class.ecn())), (number(payload), number(payload).rem_euclid(4)));
+    written_as_read(&class, payload);
+}
+
+fn udp_segment(payload: &[u8], decoded: Result<UdpSegment, DecodeError>) {
+    let Some(size) = of_length(2, payload, decoded) else { return };
+    assert_eq!(size.0.to_ne_bytes(), payload);
+    written_as_read(&size, payload);
+}
+
+fn udp_gro(payload: &[u8], decoded: Result<UdpGro, DecodeError>) {
+    let Some(size) = of_length(4, payload, decoded) else { return };
+    assert_eq!(size.0, number(payload));
+    let data = [7; 50];
+    let segments: Vec<&[u8]> = size.segments(&data).collect();
+    assert_eq!(segments.concat(), data);
+    let each = usize::try_from(size.0).ok().filter(|each| (1..50).contains(each)).unwrap_or(50);
+    assert_eq!((segments.len(), segments[0].len()), (50_usize.div_ceil(each), each));
 }
 
 fn pidfd(payload: &[u8], decoded: Result<ScmPidfd, DecodeError>) {
@@ -127,26 +196,44 @@ fuzz_target!(|input: Input<'_>| {
     let (level, message_type) = input.kind.level_and_type();
     let message = ControlMessage::new(level, message_type, payload);
     lines(format_args!("{message:?}"));
-    let is = |expected_type| (level, message_type) == (libc::SOL_SOCKET, expected_type);
 
-    let decoded = message.decode::<ScmRightsNumbers<'_>>();
-    assert_eq!(decoded.is_some(), is(libc::SCM_RIGHTS));
-    if let Some(decoded) = decoded {
-        rights(payload, decoded.expect("any length"));
+    /// Decodes as a type exactly if the numbers are the type's, and then as the model says.
+    macro_rules! held {
+        ($type:ty, $model:expr) => {
+            let decoded = message.decode::<$type>();
+            assert_eq!(decoded.is_some(), (level, message_type) == (<$type>::LEVEL, <$type>::TYPE));
+            if let Some(decoded) = decoded {
+                $model(payload, decoded);
+            }
+        };
     }
-    let decoded = message.decode::<ScmCredentials>();
-    assert_eq!(decoded.is_some(), is(libc::SCM_CREDENTIALS));
-    if let Some(decoded) = decoded {
-        credentials(payload, decoded);
-    }
-    let decoded = message.decode::<ScmPidfd>();
-    assert_eq!(decoded.is_some(), is(SCM_PIDFD));
-    if let Some(decoded) = decoded {
-        pidfd(payload, decoded);
-    }
-    let decoded = message.decode::<ScmSecurity<'_>>();
-    assert_eq!(decoded.is_some(), is(SCM_SECURITY));
-    if let Some(decoded) = decoded {
-        security(payload, decoded.expect("any length"));
+    held!(ScmRightsNumbers<'_>, |payload, decoded: Result<_, DecodeError>| rights(
+        payload,
+        decoded.expect("any length")
+    ));
+    held!(ScmCredentials, credentials);
+    held!(ScmPidfd, pidfd);
+    held!(ScmSecurity<'_>, |payload, decoded: Result<_, DecodeError>| security(payload, decoded.expect("any length")));
+    held!(IpPktinfo, ip_pktinfo);
+    held!(IpTos, ip_tos);
+    held!(Ipv6Pktinfo, ipv6_pktinfo);
+    held!(Ipv6Tclass, ipv6_tclass);
+    held!(UdpSegment, udp_segment);
+    held!(UdpGro, udp_gro);
+    // The numbers of a kind are those of the C library, and so one of the types is this kind's.
+    let known = [
+        (ScmRightsNumbers::LEVEL, ScmRightsNumbers::TYPE),
+        (ScmCredentials::LEVEL, ScmCredentials::TYPE),
+        (ScmPidfd::LEVEL, ScmPidfd::TYPE),
+        (ScmSecurity::LEVEL, ScmSecurity::TYPE),
+        (IpPktinfo::LEVEL, IpPktinfo::TYPE),
+        (IpTos::LEVEL, IpTos::TYPE),
+        (Ipv6Pktinfo::LEVEL, Ipv6Pktinfo::TYPE),
+        (Ipv6Tclass::LEVEL, Ipv6Tclass::TYPE),
+        (UdpSegment::LEVEL, UdpSegment::TYPE),
+        (UdpGro::LEVEL, UdpGro::TYPE),
+    ];
+    if !matches!(input.kind, Kind::OfSocketLevel(_) | Kind::Any(..)) {
+        assert!(known.contains(&(level, message_type)));
     }
 });
