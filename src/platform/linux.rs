@@ -71,12 +71,12 @@ pub(crate) const MSG_WAITFORONE: c_int = 0x10000;
 /// `include/net/scm.h`.
 pub(crate) const SCM_MAX_FD: usize = 253;
 
-// libc 0.2.191 has 1 on 64-bit MIPS: its list of architectures names the 32-bit ones twice.
-// `arch/mips/include/uapi/asm/socket.h` says 0xffff for all of them.
+// libc 0.2.191 has 1 and 16 on 64-bit MIPS: its list of architectures names the 32-bit ones twice.
+// `arch/mips/include/uapi/asm/socket.h` says 0xffff and 17 for all of them.
 #[cfg(not(any(target_arch = "mips64", target_arch = "mips64r6")))]
-same_in_libc!(SOL_SOCKET);
+same_in_libc!(SOL_SOCKET, SO_PASSCRED);
 // It does not have SCM_SECURITY, SCM_PIDFD and SO_PASSPIDFD, and IP_RECVPKTINFO is a name of other systems.
-same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS, SO_PASSCRED, SO_PASSSEC);
+same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS, SO_PASSSEC);
 same_in_libc!(IPPROTO_IP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
 same_in_libc!(IPPROTO_UDP, UDP_SEGMENT, UDP_GRO);

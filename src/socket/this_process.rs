@@ -10,7 +10,7 @@ impl crate::message::ScmCredentials {
     /// assert_eq!(credentials.uid, rustix::process::getuid().as_raw());
     /// ```
     pub fn of_this_process() -> Self {
-        use rustix::process::{Pid, getgid, getpid, getuid};
-        Self { pid: Pid::as_raw(Some(getpid())), uid: getuid().as_raw(), gid: getgid().as_raw() }
+        let (pid, uid, gid) = super::backend::ids();
+        Self { pid, uid, gid }
     }
 }

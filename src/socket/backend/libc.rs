@@ -125,7 +125,8 @@ pub(in crate::socket) unsafe fn recvmmsg(
     let mut left = timeout.map(|timeout| {
         // SAFETY: every field of `timespec` is an integer, for which zero is a value.
         let mut left: ::libc::timespec = unsafe { core::mem::zeroed() };
-        left.tv_sec = timeout.as_secs().try_into().unwrap_or(::libc::time_t::MAX);
+        // The type has 32 bits on some systems: 68 years are enough for everybody.
+        left.tv_sec = timeout.as_secs().min(i32::MAX as u64) as _;
         left.tv_nsec = timeout.subsec_nanos() as _;
         left
     });
@@ -162,6 +163,13 @@ fn clamped(count: usize) -> BatchLen {
 type BatchLen = usize;
 #[cfg(all(batched_calls, not(target_os = "freebsd")))]
 type BatchLen = core::ffi::c_uint;
+
+/// The process id, real user id and real group id of this process.
+#[cfg(linux_kernel)]
+pub(in crate::socket) fn ids() -> (i32, u32, u32) {
+    // SAFETY: these calls have no precondition.
+    unsafe { (::libc::getpid(), ::libc::getuid(), ::libc::getgid()) }
+}
 
 /// A result in C's way: what is negative has left an error behind.
 #[inline]

@@ -11,5 +11,7 @@ pub(super) use self::chosen::{
     CLOEXEC_ON_RECEIVE, Iovec, MsgHdr, message_header, received_control_len, recvmsg, sendmsg, set_option,
 };
 
+#[cfg(linux_kernel)]
+pub(super) use self::chosen::ids;
 #[cfg(batched_calls)]
 pub(super) use self::chosen::{MMsgHdr, batch_header, recvmmsg, sendmmsg};

@@ -7,6 +7,15 @@ use linux_raw_sys::general::{__NR_recvmmsg, __NR_recvmsg, __NR_sendmmsg, __NR_se
 
 /// # Safety
 ///
+/// The call of this number does nothing that the caller may not do. It has no arguments.
+#[inline]
+pub(super) unsafe fn without_arguments(number: u32) -> isize {
+    // SAFETY: the caller answers for it, and the kernel does not look at the arguments.
+    unsafe { syscall3(number, ptr::null_mut(), ptr::null_mut(), ptr::null_mut()) }
+}
+
+/// # Safety
+///
 /// `header` is a pointer to a header, and what that points to can be read.
 #[inline]
 pub(super) unsafe fn sendmsg(socket: *mut c_void, header: *mut c_void, flags: *mut c_void) -> isize {

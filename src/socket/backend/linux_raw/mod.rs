@@ -190,6 +190,20 @@ pub(in crate::socket) fn set_option(
     result(returned).map(|_| ())
 }
 
+/// The process id, real user id and real group id of this process.
+pub(in crate::socket) fn ids() -> (i32, u32, u32) {
+    use linux_raw_sys::general::__NR_getpid;
+    #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+    use linux_raw_sys::general::{__NR_getgid, __NR_getuid};
+    // The older calls give ids of 16 bits there.
+    #[cfg(any(target_arch = "x86", target_arch = "arm"))]
+    use linux_raw_sys::general::{__NR_getgid32 as __NR_getgid, __NR_getuid32 as __NR_getuid};
+
+    // SAFETY: these calls take nothing and change nothing.
+    let get = |number| unsafe { calls::without_arguments(number) };
+    (get(__NR_getpid) as i32, get(__NR_getuid) as u32, get(__NR_getgid) as u32)
+}
+
 /// A descriptor as an argument.
 #[inline]
 fn descriptor(socket: BorrowedFd<'_>) -> *mut c_void {

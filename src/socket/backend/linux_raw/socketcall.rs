@@ -13,6 +13,15 @@ use linux_raw_sys::net::{SYS_RECVMMSG, SYS_RECVMSG, SYS_SENDMMSG, SYS_SENDMSG, S
 
 /// # Safety
 ///
+/// The call of this number does nothing that the caller may not do. It has no arguments.
+#[inline]
+pub(super) unsafe fn without_arguments(number: u32) -> isize {
+    // SAFETY: the caller answers for it, and the kernel does not look at the arguments.
+    unsafe { syscall2(number, ptr::null_mut(), ptr::null_mut()) }
+}
+
+/// # Safety
+///
 /// The call of this name, with these arguments, does nothing that the caller may not do.
 #[inline]
 unsafe fn socketcall<const COUNT: usize>(call: u32, mut arguments: [*mut c_void; COUNT]) -> isize {
