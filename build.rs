@@ -7,7 +7,9 @@
 //! - `backend="…"`: whether it makes them itself, `linux_raw`, or has the C library make them, `libc`.
 //! - `batched_calls`: `sendmmsg` and `recvmmsg` are among them.
 //! - `linux_kernel`: the kernel behind them is Linux.
-//! - `mips_or_sparc`: the processor is one of those for which Linux has constants of their own.
+//! - `linux_socket_header="…"`: whose `asm/socket.h` Linux has for the processor.
+//! - `ip_pktinfo`: `IP_PKTINFO` is there, with Linux's `struct in_pktinfo`.
+//! - `rfc_3542`: the control messages of RFC 3542 for IPv6 are there.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
 //! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
@@ -123,12 +125,19 @@ impl Target {
         if raw { "linux_raw" } else { "libc" }
     }
 
+    /// `--cfg ancillary_batches_by_loop` does without them: for testing what other systems have in their place.
     fn has_batched_calls(&self) -> bool {
-        matches!(self.os.as_str(), "linux" | "android" | "freebsd" | "netbsd" | "openbsd")
+        env::var_os("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP").is_none()
+            && matches!(self.os.as_str(), "linux" | "android" | "freebsd" | "netbsd" | "openbsd")
     }
 
-    fn is_mips_or_sparc(&self) -> bool {
-        self.arch.starts_with("mips") || self.arch.starts_with("sparc")
+    fn linux_socket_header(&self) -> &'static str {
+        match self.arch.as_str() {
+            arch if arch.starts_with("mips") => "mips",
+            arch if arch.starts_with("sparc") => "sparc",
+            arch if arch.starts_with("powerpc") => "powerpc",
+            _ => "generic",
+        }
     }
 
     fn has_cloexec_on_receive(&self) -> bool {
@@ -192,26 +201,31 @@ fn main() {
     declare("platform", &PLATFORMS);
     declare("backend", &BACKENDS);
     declare("errno_location", &ERRNO_LOCATIONS);
+    declare("linux_socket_header", &["generic", "mips", "sparc", "powerpc"]);
 
     let target = Target::of_this_build();
     let platform = target.platform();
+    let linux_kernel = platform == Some("linux");
+    let one_of = |platforms: &[&str]| platform.is_some_and(|platform| platforms.contains(&platform));
     for (name, value) in [
         ("native_layout", target.layout()),
         ("platform", platform),
         ("backend", platform.map(|_| target.backend())),
         ("errno_location", platform.map(|_| target.errno_location())),
+        ("linux_socket_header", linux_kernel.then(|| target.linux_socket_header())),
     ] {
         if let Some(value) = value {
             println!("cargo::rustc-cfg={name}=\"{value}\"");
         }
     }
-    let linux_kernel = platform == Some("linux");
     for (name, holds) in [
         ("has_native_layout", target.layout().is_some()),
         ("sockets", platform.is_some()),
         ("batched_calls", target.has_batched_calls()),
         ("linux_kernel", linux_kernel),
-        ("mips_or_sparc", target.is_mips_or_sparc()),
+        // NetBSD's structure has the same name and other fields; FreeBSD's is too new for its older releases.
+        ("ip_pktinfo", one_of(&["linux", "apple", "illumos"])),
+        ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
         ("peek_installs_descriptors", linux_kernel),
     ] {

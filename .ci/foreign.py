@@ -1,33 +1,63 @@
-"""Type-checks for targets that this machine cannot run: what `targets` and `headers` share.
+"""Compiling for targets that are not this machine's own: what `targets`, `headers` and `architectures` share.
 
 It takes a compiler whose own library comes as source. On a Debian machine Debian's is installed beside the one that is there.
 """
 
+import importlib.util
 import json
 import os
 import queue
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGES = ["rustc-web", "cargo-web", "rust-web-src"]
 CARGO = "/usr/bin/cargo"
 
+# A C compiler with the headers and libraries of many systems, as a Python package.
+ZIG_ENVIRONMENT = os.path.join(ROOT, "target", "headers", "python")
+ZIG = [os.path.join(ZIG_ENVIRONMENT, "bin", "python"), "-m", "ziglang"]
 
-def install():
-    if not os.path.exists(CARGO) or not shutil.which("rustc", path="/usr/bin"):
+
+def is_installed(package):
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True).stdout == "installed"
+
+
+def install(others=()):
+    """Installs the compiler and other Debian packages, where they are not there yet."""
+    compiler = os.path.exists(CARGO) and shutil.which("rustc", path="/usr/bin")
+    packages = [] if compiler else PACKAGES
+    packages = [*packages, *(package for package in others if not is_installed(package))]
+    if packages:
         subprocess.run(["apt-get", "update"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES], check=True)
+        # Some C compilers are in each other's way: those that are there stay, and this fails.
+        install = ["apt-get", "install", "-y", "--no-remove", "--no-install-recommends"]
+        subprocess.run([*install, *packages], check=True)
+
+
+def install_zig():
+    if importlib.util.find_spec("ensurepip") is None:
+        install(["python3-venv"])
+    if subprocess.run([*ZIG, "version"], capture_output=True).returncode if os.path.exists(ZIG[0]) else True:
+        subprocess.run([sys.executable, "-m", "venv", ZIG_ENVIRONMENT], check=True)
+        subprocess.run([ZIG[0], "-m", "pip", "install", "--quiet", "ziglang==0.17.1"], check=True)
+
+
+def environment():
+    """The environment in which Debian's compiler builds its own library too."""
+    # It alone is in this path, so that cargo does not meet another one's tools.
+    return {**os.environ, "PATH": "/usr/bin:/bin", "RUSTC_BOOTSTRAP": "1"}
 
 
 def check(package, target, library, directory, features=()):
     """Whether a package's library compiles, the layout that ancillary's build script chose, and what went wrong."""
     command = [CARGO, "check", "--lib", f"-Zbuild-std={library}", "--target", target, "--target-dir", directory]
     command += ["--message-format=json", *features]
-    # Debian's compiler alone is in this path, so that cargo does not meet another one's.
-    environment = {**os.environ, "PATH": "/usr/bin:/bin", "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": "-Dwarnings"}
-    done = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True)
+    warnings = {**environment(), "RUSTFLAGS": "-Dwarnings"}
+    done = subprocess.run(command, cwd=package, env=warnings, capture_output=True, text=True)
     layout, errors = "?", done.stderr
     for line in done.stdout.splitlines():
         message = json.loads(line)

@@ -38,10 +38,12 @@
 //! # Reading anybody's bytes
 //!
 //! ```
+//! use ancillary::layout::ByteOrder;
 //! use ancillary::{ControlMessages, Layout};
 //!
 //! # let bytes = [16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
-//! for message in ControlMessages::with_layout(Layout::LINUX_32, &bytes) {
+//! let layout = Layout::LINUX_32.with_byte_order(ByteOrder::Little);
+//! for message in ControlMessages::with_layout(layout, &bytes) {
 //!     let message = message?;
 //!     println!("level {}, type {}: {:?}", message.level(), message.message_type(), message.payload());
 //! }
@@ -85,9 +87,9 @@
 #![no_std]
 #![warn(missing_debug_implementations, unreachable_pub)]
 // Nothing here may panic on input.
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-#[cfg(any(feature = "std", test))]
+#[cfg(feature = "std")]
 extern crate std;
 
 pub mod control;
@@ -104,9 +106,9 @@ pub mod socket;
 pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Message, Received, Truncated, recvmsg, recvmsg_inheritable};
+pub use received::{Message, Received, Truncated, recvmmsg, recvmsg, recvmsg_inheritable};
 #[cfg(sockets)]
-pub use socket::{sendmsg, sendmsg_addr};
+pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 
 /// What must not compile, each case beside one that does.
 #[cfg(all(doctest, sockets))]

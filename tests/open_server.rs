@@ -1,34 +1,64 @@
 //! The example `open_server`, run as a user would run it.
-#![cfg(all(feature = "std", target_os = "linux"))]
 
+use libtest_mimic::Arguments;
+use serde::Deserialize;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::sync::OnceLock;
 
+mod harness;
+
+tests![
+    without_arguments_it_shows_the_whole_thing if an_example_that_starts_itself,
+    it_opens_a_path if an_example_that_starts_itself,
+    both_halves_by_hand if linux,
+    wrong_arguments_are_told_how if linux,
+];
+
+fn main() -> ExitCode {
+    harness::run_tests(Arguments::from_args(), TESTS.iter().copied(), harness::plainly)
+}
+
+fn linux() -> Result<(), String> {
+    if cfg!(target_os = "linux") { Ok(()) } else { Err("the example is written for Linux".into()) }
+}
+
+fn an_example_that_starts_itself() -> Result<(), String> {
+    linux()?;
+    harness::the_kernel_itself("a program cannot start itself: the machine does not know how to run it")
+}
+
+/// The example, built of this source, and by whatever the environment tells cargo.
 fn example() -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| {
-        // Tests are in TARGET/PROFILE/deps. Cargo may not have built the example, or not of this source.
-        let this = std::env::current_exe().unwrap();
-        let target = this.ancestors().nth(3).unwrap();
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "open_server", "--target-dir"])
-            .arg(target)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(built.success());
-        target.join("debug/examples/open_server")
-    });
-    Command::new(program)
+    harness::command(PROGRAM.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--example", "open_server", "--message-format=json"]);
+        // Tests are in TARGET/PROFILE/deps. If the environment names the directory, cargo knows of it.
+        if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+            cargo.arg("--target-dir").arg(std::env::current_exe().unwrap().ancestors().nth(3).unwrap());
+        }
+        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().unwrap();
+        assert!(built.status.success());
+        text(&built.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Built>(line).unwrap().executable)
+            .next_back()
+            .unwrap()
+    }))
+}
+
+/// What cargo says of what it has built.
+#[derive(Deserialize)]
+struct Built {
+    executable: Option<PathBuf>,
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-#[test]
 fn without_arguments_it_shows_the_whole_thing() {
     let Output { status, stdout, stderr } = example().output().unwrap();
     let (stdout, stderr) = (text(&stdout), text(&stderr));
@@ -42,7 +72,6 @@ fn without_arguments_it_shows_the_whole_thing() {
     assert!(stderr.contains(&format!("of user {user}, ")), "{stderr}");
 }
 
-#[test]
 fn it_opens_a_path() {
     let file = Temporary::new("path");
     fs::write(&file.0, "first line\nsecond line\n").unwrap();
@@ -51,7 +80,6 @@ fn it_opens_a_path() {
     assert!(text(&stdout).contains("    first line\n    second line\n"));
 }
 
-#[test]
 fn both_halves_by_hand() {
     let (socket, file) = (Temporary::new("socket"), Temporary::new("file"));
     fs::write(&file.0, "through a descriptor\n").unwrap();
@@ -66,7 +94,6 @@ fn both_halves_by_hand() {
     assert!(text(&refused.stderr).contains("os error 2"));
 }
 
-#[test]
 fn wrong_arguments_are_told_how() {
     for arguments in [&["serve"][..], &["open", "socket"], &["--help"], &["a", "b", "c", "d"]] {
         let Output { status, stderr, .. } = example().args(arguments).output().unwrap();

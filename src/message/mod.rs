@@ -47,22 +47,40 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod delivery;
 #[cfg(sockets)]
 mod descriptors;
+#[cfg(ip_pktinfo)]
+mod ipv4;
+#[cfg(rfc_3542)]
+mod ipv6;
+#[cfg(rfc_3542)]
+mod number;
 #[cfg(linux_kernel)]
 mod socket;
+#[cfg(linux_kernel)]
+mod udp;
 
 use crate::control::{ControlMessage, ControlWriter, PushError};
 use core::error::Error;
 use core::fmt;
 
 pub use crate::control::ControlKind;
+pub use delivery::DeliveredOnRequest;
 #[cfg(sockets)]
 pub(crate) use descriptors::descriptor_number;
 #[cfg(sockets)]
 pub use descriptors::{NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
+#[cfg(ip_pktinfo)]
+pub use ipv4::IpPktinfo;
+#[cfg(linux_kernel)]
+pub use ipv4::IpTos;
+#[cfg(rfc_3542)]
+pub use ipv6::{Ipv6Pktinfo, Ipv6Tclass};
 #[cfg(linux_kernel)]
 pub use socket::{ScmCredentials, ScmPidfd, ScmSecurity};
+#[cfg(linux_kernel)]
+pub use udp::{UdpGro, UdpSegment};
 
 /// A message that can be written.
 ///

@@ -1,6 +1,9 @@
 //! Linux's own messages of level `SOL_SOCKET` beside UNIX-domain sockets.
 
-use super::{ControlKind, DecodeError, DecodeMessage, EncodeMessage, NoDescriptor, descriptor_number, exactly};
+use super::{
+    ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, NoDescriptor, descriptor_number,
+    exactly,
+};
 use crate::control::{ControlWriter, FixedPayload, ListPayload, PushError};
 use crate::platform;
 use core::ffi::c_int;
@@ -8,7 +11,7 @@ use rustix::fd::RawFd;
 
 /// `SCM_CREDENTIALS`: who sent a message, as the kernel has checked it. Linux and Android.
 ///
-/// A receiver that has turned `SO_PASSCRED` on ([`set_socket_passcred`]) gets one with every message, before the
+/// A receiver that has turned `SO_PASSCRED` on ([`set_delivery`]) gets one with every message, before the
 /// descriptors; it takes room in the control buffer. A listening socket hands the option on to those it accepts. A
 /// sender without privileges can only send its own numbers: its process id, and any of its real, effective and saved
 /// ids.
@@ -18,7 +21,7 @@ use rustix::fd::RawFd;
 ///
 /// Source of truth: unix(7), `struct ucred`.
 ///
-/// [`set_socket_passcred`]: rustix::net::sockopt::set_socket_passcred
+/// [`set_delivery`]: crate::socket::set_delivery
 ///
 /// ```
 /// use ancillary::message::ScmCredentials;
@@ -46,6 +49,10 @@ pub struct ScmCredentials {
 impl ControlKind for ScmCredentials {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_CREDENTIALS;
+}
+
+impl DeliveredOnRequest for ScmCredentials {
+    const OPTION: c_int = platform::SO_PASSCRED;
 }
 
 impl FixedPayload for ScmCredentials {
@@ -107,6 +114,10 @@ impl ControlKind for ScmPidfd {
     const TYPE: c_int = platform::SCM_PIDFD;
 }
 
+impl DeliveredOnRequest for ScmPidfd {
+    const OPTION: c_int = platform::SO_PASSPIDFD;
+}
+
 impl FixedPayload for ScmPidfd {
     const PAYLOAD_SIZE: usize = size_of::<c_int>();
 }
@@ -158,6 +169,10 @@ impl<'m> ScmSecurity<'m> {
 impl ControlKind for ScmSecurity<'_> {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_SECURITY;
+}
+
+impl DeliveredOnRequest for ScmSecurity<'_> {
+    const OPTION: c_int = platform::SO_PASSSEC;
 }
 
 impl ListPayload for ScmSecurity<'_> {

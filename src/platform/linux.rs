@@ -1,18 +1,72 @@
-//! Linux and Android. Source of the numbers: `include/linux/socket.h`, `include/net/scm.h` and
-//! each architecture's `include/uapi/asm/socket.h`.
+//! Linux and Android. Source of the numbers: `include/linux/socket.h`, each
+//! architecture's `include/uapi/asm/socket.h`, `include/uapi/linux/in.h` and `in6.h`, and what is named at a number.
 
 use core::ffi::c_int;
 
+/// A number that some processors' `asm/socket.h` has differently.
+const fn by_header(generic: c_int, mips: c_int, sparc: c_int, powerpc: c_int) -> c_int {
+    if cfg!(linux_socket_header = "mips") {
+        mips
+    } else if cfg!(linux_socket_header = "sparc") {
+        sparc
+    } else if cfg!(linux_socket_header = "powerpc") {
+        powerpc
+    } else {
+        generic
+    }
+}
+
 /// The level of messages that sockets of every family can have: 1, but 0xffff on MIPS and SPARC.
-pub const SOL_SOCKET: c_int = if cfg!(mips_or_sparc) { 0xffff } else { 1 };
+pub const SOL_SOCKET: c_int = by_header(1, 0xffff, 0xffff, 1);
+/// The level of messages of IPv4.
+pub const IPPROTO_IP: c_int = 0;
+/// The level of messages of IPv6.
+pub const IPPROTO_IPV6: c_int = 41;
+/// The level of messages of UDP.
+pub const IPPROTO_UDP: c_int = 17;
+
 /// Open descriptors.
 pub const SCM_RIGHTS: c_int = 1;
-/// Who sent a message: process, user and group id.
+/// Who sent a message: process, user and group id. Delivered with [`SO_PASSCRED`].
 pub const SCM_CREDENTIALS: c_int = 2;
-/// The label that a security module gives the sender.
+/// The label that a security module gives the sender. Delivered with [`SO_PASSSEC`].
 pub const SCM_SECURITY: c_int = 3;
-/// A descriptor for the process of the sender. Linux 6.5.
+/// A descriptor for the process of the sender. Delivered with [`SO_PASSPIDFD`]. Linux 6.5.
 pub const SCM_PIDFD: c_int = 4;
+
+/// The option of level [`SOL_SOCKET`] that has [`SCM_CREDENTIALS`] delivered.
+pub const SO_PASSCRED: c_int = by_header(16, 17, 2, 20);
+/// The option of level [`SOL_SOCKET`] that has [`SCM_SECURITY`] delivered.
+pub const SO_PASSSEC: c_int = by_header(34, 34, 31, 34);
+/// The option of level [`SOL_SOCKET`] that has [`SCM_PIDFD`] delivered. Linux 6.5.
+pub const SO_PASSPIDFD: c_int = by_header(76, 76, 85, 76);
+
+/// The type of service of an IPv4 datagram. Delivered with [`IP_RECVTOS`].
+pub const IP_TOS: c_int = 1;
+/// The option of level [`IPPROTO_IP`] that has [`IP_TOS`] delivered.
+pub const IP_RECVTOS: c_int = 13;
+/// Interface and addresses of an IPv4 datagram: a `struct in_pktinfo`.
+pub const IP_PKTINFO: c_int = 8;
+/// The option of level [`IPPROTO_IP`] that has [`IP_PKTINFO`] delivered: the same number.
+pub const IP_RECVPKTINFO: c_int = IP_PKTINFO;
+
+/// Interface and address of an IPv6 datagram: a `struct in6_pktinfo`. Delivered with [`IPV6_RECVPKTINFO`].
+pub const IPV6_PKTINFO: c_int = 50;
+/// The option of level [`IPPROTO_IPV6`] that has [`IPV6_PKTINFO`] delivered.
+pub const IPV6_RECVPKTINFO: c_int = 49;
+/// The traffic class of an IPv6 datagram. Delivered with [`IPV6_RECVTCLASS`].
+pub const IPV6_TCLASS: c_int = 67;
+/// The option of level [`IPPROTO_IPV6`] that has [`IPV6_TCLASS`] delivered.
+pub const IPV6_RECVTCLASS: c_int = 66;
+
+/// To be sent: how many bytes of the data each datagram is to have. `include/uapi/linux/udp.h`, since Linux 4.18.
+pub const UDP_SEGMENT: c_int = 103;
+/// How many bytes of the data each datagram had; also the option of level [`IPPROTO_UDP`] that has it delivered.
+/// `include/uapi/linux/udp.h`, since Linux 5.0.
+pub const UDP_GRO: c_int = 104;
+
+/// A flag: wait for the first message of a batch only.
+pub(crate) const MSG_WAITFORONE: c_int = 0x10000;
 
 /// `include/net/scm.h`.
 pub(crate) const SCM_MAX_FD: usize = 253;
@@ -21,6 +75,13 @@ pub(crate) const SCM_MAX_FD: usize = 253;
 // `arch/mips/include/uapi/asm/socket.h` says 0xffff for all of them.
 #[cfg(not(any(target_arch = "mips64", target_arch = "mips64r6")))]
 same_in_libc!(SOL_SOCKET);
-// It does not have SCM_SECURITY and SCM_PIDFD.
-same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS);
-same_in_the_kernel!(SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_SECURITY);
+// It does not have SCM_SECURITY, SCM_PIDFD and SO_PASSPIDFD, and IP_RECVPKTINFO is a name of other systems.
+same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS, SO_PASSCRED, SO_PASSSEC);
+same_in_libc!(IPPROTO_IP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
+same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
+same_in_libc!(IPPROTO_UDP, UDP_SEGMENT, UDP_GRO);
+same_in_libc!(MSG_WAITFORONE);
+// linux-raw-sys does not have SCM_PIDFD, UDP_SEGMENT, UDP_GRO and MSG_WAITFORONE.
+same_in_the_kernel!(SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_SECURITY, SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD);
+same_in_the_kernel!(IPPROTO_IP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
+same_in_the_kernel!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS, IPPROTO_UDP);

@@ -1,4 +1,4 @@
-//! NetBSD. Source of the numbers: `sys/sys/socket.h`.
+//! NetBSD. Source of the numbers: `sys/sys/socket.h`, `sys/netinet6/in6.h`.
 
 use core::ffi::c_int;
 
@@ -11,7 +11,23 @@ pub const SCM_TIMESTAMP: c_int = 0x08;
 /// Who sent a message: a `struct sockcred` (`LOCAL_CREDS`). It was 0x04, of an older structure, before NetBSD 8.
 pub const SCM_CREDS: c_int = 0x10;
 
+/// The level of messages of IPv6.
+pub const IPPROTO_IPV6: c_int = 41;
+/// Interface and address of an IPv6 datagram: a `struct in6_pktinfo`. Delivered with [`IPV6_RECVPKTINFO`].
+pub const IPV6_PKTINFO: c_int = 46;
+/// The option of level [`IPPROTO_IPV6`] that has [`IPV6_PKTINFO`] delivered.
+pub const IPV6_RECVPKTINFO: c_int = 36;
+/// The traffic class of an IPv6 datagram. Delivered with [`IPV6_RECVTCLASS`].
+pub const IPV6_TCLASS: c_int = 61;
+/// The option of level [`IPPROTO_IPV6`] that has [`IPV6_TCLASS`] delivered.
+pub const IPV6_RECVTCLASS: c_int = 57;
+
+/// A flag: wait for the first message of a batch only.
+pub(crate) const MSG_WAITFORONE: c_int = 0x2000;
+
 /// No limit is known: the kernel judges.
 pub(crate) const SCM_MAX_FD: usize = usize::MAX;
 
 same_in_libc!(SOL_SOCKET, SCM_RIGHTS, SCM_TIMESTAMP, SCM_CREDS);
+same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
+same_in_libc!(MSG_WAITFORONE);

@@ -28,21 +28,26 @@
 //!   [`SCM_MAX_FD`](crate::message::SCM_MAX_FD).
 //! - *After an error* nothing is owned.
 
+mod batch;
 mod descriptors;
 mod messages;
 mod receive;
+mod with_data;
 
 pub use crate::message::NoDescriptor;
+pub use batch::{ReceivedBatch, recvmmsg};
 pub use descriptors::{Descriptors, TakeDescriptors};
 pub use messages::{Message, Messages};
 pub use receive::{recvmsg, recvmsg_inheritable};
+pub use with_data::ReceivedMessage;
 
 use crate::control::{ControlError, ControlMemory, uninit};
 use crate::message::{DecodeError, DecodeMessage};
-use crate::socket::RecvHeader;
+use crate::socket::{Filled, RecvHeader};
 use core::error::Error;
 use core::fmt;
 use core::mem::MaybeUninit;
+use rustix::io::IoSliceMut;
 use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
 
 /// What a call has received: owner of every descriptor in it.
@@ -155,6 +160,25 @@ impl<'c> Received<'c> {
         // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
         let control = unsafe { control.into().into_uninit() };
         Received { bytes, flags, address, control, owns_descriptors: true }
+    }
+
+    /// The owner of what a call with these flags has filled, and the slices with the data.
+    ///
+    /// # Safety
+    ///
+    /// A call of this process has filled it, and nobody else owns what is in it.
+    #[inline]
+    pub(crate) unsafe fn of_filled<'d>(
+        filled: Filled<'d, 'c>,
+        bytes: usize,
+        flags: RecvFlags,
+    ) -> (Received<'c>, &'d [IoSliceMut<'d>]) {
+        let Filled { data, control, address, flags: returned } = filled;
+        let returned = ReturnFlags::from_bits_retain(returned);
+        // SAFETY: the system has filled `control`, and the caller promises that nobody else owns what is in it.
+        let mut received = unsafe { Received::from_raw_parts(bytes, returned, address, control) };
+        received.owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
+        (received, data)
     }
 
     /// How many bytes of data the call returned.
@@ -283,14 +307,15 @@ impl<'c> Received<'c> {
     /// # #[cfg(target_os = "linux")] {
     /// use ancillary::message::ScmCredentials;
     /// use ancillary::{ControlSpace, control_space, recvmsg};
+    /// use rustix::io::IoSliceMut;
     /// use rustix::net::sockopt::set_socket_passcred;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     ///
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// set_socket_passcred(&here, true)?;
-    /// rustix::io::write(&there, b"")?;
-    /// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
-    /// let mut received = recvmsg(&here, &mut [], &mut space, RecvFlags::empty())?;
+    /// rustix::io::write(&there, b"data")?;
+    /// let (mut data, mut space) = ([0; 4], ControlSpace::<{ control_space!(ScmCredentials) }>::new());
+    /// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
     /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
     /// # }
     /// # Ok::<(), rustix::io::Errno>(())
@@ -343,7 +368,7 @@ impl fmt::Debug for Received<'_> {
     }
 }
 
-impl<'c> RecvHeader<'_, 'c> {
+impl<'d, 'c> RecvHeader<'d, 'c> {
     /// The owner of what a call on this header has received. `bytes` is what the call returned, `flags` what it was
     /// given.
     ///
@@ -351,20 +376,49 @@ impl<'c> RecvHeader<'_, 'c> {
     ///
     /// - A call on this header, as [`as_mut_ptr`](Self::as_mut_ptr) last prepared it, with these flags, has succeeded,
     ///   and the system has finished with it.
-    /// - What it received is owned by nobody else: this is called once for each call.
+    /// - What it received is owned by nobody else: for each call, this or [`received`](Self::received) is called once.
     ///
     /// Example: [the type's](Self).
     #[inline]
     pub unsafe fn into_received(self, bytes: usize, flags: RecvFlags) -> Received<'c> {
-        let returned = ReturnFlags::from_bits_retain(self.flags());
         // SAFETY: the caller promises that a call has succeeded.
-        let address = unsafe { self.address() };
-        // SAFETY: as above.
-        let control = unsafe { self.into_control() };
-        // SAFETY: the system has filled `control` in that call, and the caller promises that nobody else owns what is
-        // in it.
-        let mut received = unsafe { Received::from_raw_parts(bytes, returned, address, control) };
-        received.owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
-        received
+        let filled = unsafe { self.into_filled() };
+        // SAFETY: the system has filled it in that call, and the caller promises that nobody else owns what is in it.
+        unsafe { Received::of_filled(filled, bytes, flags) }.0
+    }
+
+    /// The same, for a header that is used again afterwards; with the data, which the header has borrowed.
+    ///
+    /// # Safety
+    ///
+    /// As [`into_received`](Self::into_received).
+    ///
+    /// ```
+    /// use ancillary::control::ControlMemory;
+    /// use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
+    /// use rustix::io::IoSliceMut;
+    /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    ///
+    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    /// let mut data = [0; 16];
+    /// let mut slices = [IoSliceMut::new(&mut data)];
+    /// let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+    /// for sent in [&b"data"[..], b"more of it"] {
+    ///     rustix::io::write(&there, sent)?;
+    ///     // SAFETY: the header is prepared, lives until after the call, and stays where it is.
+    ///     let bytes = unsafe { recvmsg_raw(&here, header.as_mut_ptr()?, CLOEXEC_ON_RECEIVE) }?;
+    ///     // SAFETY: that call has succeeded with these flags.
+    ///     let message = unsafe { header.received(bytes, CLOEXEC_ON_RECEIVE) };
+    ///     assert_eq!(message.filled(), sent);
+    /// }
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    #[inline]
+    pub unsafe fn received(&mut self, bytes: usize, flags: RecvFlags) -> ReceivedMessage<'_> {
+        // SAFETY: the caller promises that a call has succeeded.
+        let filled = unsafe { self.filled() };
+        // SAFETY: the system has filled it in that call, and the caller promises that nobody else owns what is in it.
+        let (received, data) = unsafe { Received::of_filled(filled, bytes, flags) };
+        ReceivedMessage::new(received, data)
     }
 }

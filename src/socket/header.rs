@@ -1,16 +1,12 @@
 use super::backend;
+use super::room::{Filled, RecvRoom};
 use crate::control::{ControlMemory, ControlWriter};
-use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::MaybeUninit;
 use core::ptr;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
-use rustix::net::addr::{SocketAddrOpaque, SocketAddrStorage};
-use rustix::net::{AddressFamily, SocketAddrAny};
-
-/// Where the family field of a `struct sockaddr` ends: it is a `u16`, or a `u8` after a `u8` of length.
-const FAMILY_END: usize = 2;
+use rustix::net::SocketAddrAny;
+use rustix::net::addr::SocketAddrOpaque;
 
 /// The target's `struct msghdr`: a pointer to this is a pointer to that.
 ///
@@ -47,6 +43,11 @@ pub struct SendHeader<'a> {
     borrowed: PhantomData<&'a ()>,
 }
 
+// SAFETY: what the pointers in the header lead to is borrowed, and only read.
+unsafe impl Send for SendHeader<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SendHeader<'_> {}
+
 impl<'a> SendHeader<'a> {
     /// A header without an address.
     ///
@@ -71,17 +72,21 @@ impl<'a> SendHeader<'a> {
     ///
     /// ```
     /// use ancillary::socket::{SendHeader, sendmsg_raw};
-    /// use rustix::io::{Errno, IoSlice};
+    /// use ancillary::{ControlWriter, Layout};
+    /// use rustix::io::IoSlice;
     /// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
     ///
     /// let (here, _there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    /// let mut bytes = [0; 64];
+    /// let mut control = ControlWriter::with_layout(Layout::NATIVE, &mut bytes);
+    /// control.push_raw(280, 7, b"of a level that is not for this kind of socket")?;
     /// let data = [IoSlice::new(b"data")];
-    /// let header = SendHeader::with_bytes(&data, &[0; 16])?;
+    /// let header = SendHeader::with_bytes(&data, control.as_bytes())?;
     /// // SAFETY: the header is prepared and lives until after the call; its bytes hold no descriptor.
     /// let sent = unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) };
     /// # #[cfg(target_os = "linux")]
-    /// assert_eq!(sent, Err(Errno::INVAL)); // a length of 0 is no message
-    /// # Ok::<(), Errno>(())
+    /// assert_eq!(sent, Ok(4)); // Linux ignores it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
     pub fn with_bytes(data: &'a [IoSlice<'a>], control: &'a [u8]) -> Result<Self, Errno> {
@@ -114,6 +119,12 @@ impl<'a> SendHeader<'a> {
         (&raw const self.raw).cast()
     }
 
+    /// The header alone, which borrows nothing.
+    #[inline]
+    pub(super) const fn into_raw(self) -> backend::MsgHdr {
+        self.raw
+    }
+
     /// Points the header at an address.
     ///
     /// # Safety
@@ -135,8 +146,8 @@ impl fmt::Debug for SendHeader<'_> {
 /// A prepared header for a call that receives: data, room for control messages and for an address.
 ///
 /// [`as_mut_ptr`](Self::as_mut_ptr) sets every field anew, so a header can be used for one call after the other, and an
-/// error leaves nothing behind. After a call has succeeded, [`into_received`](Self::into_received) turns the header
-/// into the owner of what arrived.
+/// error leaves nothing behind. After a call has succeeded, [`received`](Self::received) or
+/// [`into_received`](Self::into_received) gives the owner of what arrived.
 ///
 /// ```
 /// use ancillary::ControlSpace;
@@ -159,11 +170,13 @@ impl fmt::Debug for SendHeader<'_> {
 /// ```
 pub struct RecvHeader<'d, 'c> {
     raw: backend::MsgHdr,
-    data: (*mut c_void, usize),
-    control: &'c mut [MaybeUninit<u8>],
-    address: MaybeUninit<SocketAddrStorage>,
-    borrowed: PhantomData<&'d mut ()>,
+    room: RecvRoom<'d, 'c>,
 }
+
+// SAFETY: what the pointers in the header lead to is borrowed exclusively, and is bytes.
+unsafe impl Send for RecvHeader<'_, '_> {}
+// SAFETY: a shared reference to this gives access to nothing.
+unsafe impl Sync for RecvHeader<'_, '_> {}
 
 impl<'d, 'c> RecvHeader<'d, 'c> {
     /// A header over slices for the data and room for control messages.
@@ -171,15 +184,9 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     /// Example: [the type's](Self).
     #[inline]
     pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlMemory<'c>>) -> Self {
-        RecvHeader {
-            // SAFETY: every field of `msghdr` is an integer or a raw pointer, for which zero is a value.
-            raw: unsafe { core::mem::zeroed() },
-            data: (data.as_mut_ptr().cast(), data.len()),
-            // SAFETY: a system writes bytes that are initialised.
-            control: unsafe { control.into().into_uninit() },
-            address: MaybeUninit::uninit(),
-            borrowed: PhantomData,
-        }
+        // SAFETY: every field of `msghdr` is an integer or a raw pointer, for which zero is a value.
+        let raw = unsafe { core::mem::zeroed() };
+        RecvHeader { raw, room: RecvRoom::new(data, control) }
     }
 
     /// A pointer to the header, with every field set for one call.
@@ -193,56 +200,35 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     /// Example: [the type's](Self).
     #[inline]
     pub fn as_mut_ptr(&mut self) -> Result<*mut MessageHeader, Errno> {
-        // A system whose field has 32 bits is given as much room as it can be told of.
-        let control_len = self.control.len().min(i32::MAX as usize);
-        let raw = backend::message_header(
-            (self.address.as_mut_ptr().cast(), size_of::<SocketAddrStorage>() as u32),
-            self.data,
-            (self.control.as_mut_ptr().cast(), control_len),
-        );
-        self.raw = raw.ok_or(Errno::MSGSIZE)?;
+        self.raw = self.room.prepare()?;
         Ok((&raw mut self.raw).cast())
     }
 
-    /// The flags the call has returned.
-    #[inline]
-    #[allow(clippy::unnecessary_cast, reason = "the field is an int to C libraries, an unsigned one to Linux")]
-    pub(crate) fn flags(&self) -> u32 {
-        self.raw.msg_flags as u32
-    }
-
-    /// The address the call has written, if any.
+    /// What a call on this header has filled, to be used again afterwards.
     ///
     /// # Safety
     ///
-    /// A call on this header has succeeded.
+    /// As [`RecvRoom::filled`].
     #[inline]
-    pub(crate) unsafe fn address(&self) -> Option<SocketAddrAny> {
-        // A sender without a name leaves no address, or one of no family.
-        let len = (self.raw.msg_namelen as usize).min(size_of::<SocketAddrStorage>());
-        if len < FAMILY_END {
-            return None;
-        }
-        // SAFETY: the call has written an address of `len` bytes, which the comparison shows to reach past the family
-        // field.
-        let address = unsafe { SocketAddrAny::new(self.address, len as u32) };
-        (address.address_family() != AddressFamily::UNSPEC).then_some(address)
+    pub(crate) unsafe fn filled(&mut self) -> Filled<'_, '_> {
+        // SAFETY: the caller's promise.
+        unsafe { self.room.filled(&self.raw) }
     }
 
-    /// The part of the room that the call has filled with control messages.
+    /// What a call on this header has filled.
     ///
     /// # Safety
     ///
-    /// A call on this header has succeeded.
+    /// As [`RecvRoom::filled`].
     #[inline]
-    pub(crate) unsafe fn into_control(self) -> &'c mut [MaybeUninit<u8>] {
-        let filled = backend::received_control_len(&self.raw).min(self.control.len());
-        self.control.get_mut(..filled).unwrap_or_default()
+    pub(crate) unsafe fn into_filled(self) -> Filled<'d, 'c> {
+        // SAFETY: the caller's promise.
+        unsafe { self.room.into_filled(&self.raw) }
     }
 }
 
 impl fmt::Debug for RecvHeader<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvHeader").field("room", &self.control.len()).finish_non_exhaustive()
+        f.debug_struct("RecvHeader").field("room", &self.room).finish_non_exhaustive()
     }
 }

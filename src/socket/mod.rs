@@ -3,6 +3,8 @@
 //! | item | what it is |
 //! |---|---|
 //! | [`sendmsg`], [`sendmsg_addr`] | one call, checked by the compiler |
+//! | [`sendmmsg`], [`SendSlot`] | many messages in one call; [`recvmmsg`](crate::recvmmsg) takes [`RecvRoom`] and [`RecvSlot`] |
+//! | [`set_delivery`] | asks for messages that the system delivers on request |
 //! | [`SendHeader`], [`RecvHeader`] | prepared headers, for a call that somebody else makes |
 //! | [`sendmsg_raw`], [`recvmsg_raw`] | the call on a prepared header |
 //!
@@ -38,14 +40,22 @@
 //! `unsafe` is here because a system call reads and writes memory through pointers.
 
 mod backend;
+mod batch;
 #[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
 #[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
 mod c_definitions;
+mod delivery;
 mod header;
+mod room;
 #[cfg(linux_kernel)]
 mod this_process;
 
+pub(crate) use batch::receive;
+pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
+pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
+pub(crate) use room::Filled;
+pub use room::RecvRoom;
 
 use crate::control::ControlWriter;
 use rustix::fd::AsFd;

@@ -6,9 +6,16 @@
 #[cfg(target_os = "linux")]
 mod backends;
 #[cfg(target_os = "linux")]
+mod batches;
+#[cfg(target_os = "linux")]
 mod credentials;
 #[cfg(target_os = "linux")]
 mod delivery;
+#[cfg(target_os = "linux")]
+#[path = "../harness/mod.rs"]
+mod harness;
+#[cfg(target_os = "linux")]
+mod internet;
 #[cfg(target_os = "linux")]
 mod ownership;
 #[cfg(target_os = "linux")]
@@ -24,14 +31,11 @@ mod truncation;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    use libtest_mimic::{Arguments, Trial};
-
     if support::act_as_child() {
         return std::process::ExitCode::SUCCESS;
     }
-    let mut arguments = Arguments::from_args();
+    let mut arguments = libtest_mimic::Arguments::from_args();
     arguments.test_threads = Some(1);
-    let listing = arguments.list;
     let tests = [
         sending::TESTS,
         delivery::TESTS,
@@ -40,18 +44,11 @@ fn main() -> std::process::ExitCode {
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
         peer_bugs::TESTS,
+        batches::TESTS,
+        internet::TESTS,
         backends::TESTS,
     ];
-    let trials = tests.concat().into_iter().map(|test| {
-        let name = test.name.trim_start_matches("sockets::");
-        let lacking = (test.needs)().err();
-        if let (Some(lacking), false) = (&lacking, listing) {
-            println!("skipped: {name}: {lacking}");
-        }
-        let run = test.run;
-        Trial::test(name, move || support::leaving_no_descriptor(run)).with_ignored_flag(lacking.is_some())
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    harness::run_tests(arguments, tests.concat(), support::leaving_no_descriptor)
 }
 
 #[cfg(not(target_os = "linux"))]

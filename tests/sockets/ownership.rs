@@ -6,7 +6,7 @@ use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
 use ancillary::{ControlError, ControlSpace, Message, Received, control_space};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use rustix::io::{Errno, IoSliceMut};
+use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SocketType};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -33,7 +33,7 @@ tests![
     a_header_is_used_again,
     at_every_misalignment,
     a_reply_that_is_dropped_unblocks_the_peer,
-    a_thousand_random_receives,
+    a_thousand_random_receives if the_kernels_truncation,
 ];
 
 fn received_with<'c>(count: usize, room: &'c mut [u8]) -> Received<'c> {
@@ -275,8 +275,8 @@ fn a_socket_that_panics_when_it_is_dropped() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let mut room = [0; 64];
-        drop(ancillary::recvmsg(Panics(there), &mut [], &mut room, RecvFlags::empty()));
+        let (mut data, mut room) = ([0], [0; 64]);
+        drop(ancillary::recvmsg(Panics(there), &mut [IoSliceMut::new(&mut data)], &mut room, RecvFlags::empty()));
     }));
     std::panic::set_hook(hook);
     assert!(result.is_err());
@@ -349,8 +349,8 @@ fn at_every_misalignment() {
         let sent = files(3);
         let descriptors = borrowed(&sent);
         control.push(&ScmRights::new(&descriptors)).unwrap();
-        ancillary::sendmsg(&here, &[], &control, rustix::net::SendFlags::empty()).unwrap();
-        let mut received = receive(&there, &mut [], &mut memory[misalignment..misalignment + 64]).complete().unwrap();
+        ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, rustix::net::SendFlags::empty()).unwrap();
+        let mut received = receive(&there, &mut [0], &mut memory[misalignment..misalignment + 64]).complete().unwrap();
         let first = received.messages().next();
         assert!(matches!(first, Some(Ok(Message::ScmCredentials(who))) if who == ScmCredentials::of_this_process()));
         assert_eq!(take_all(&mut received).len(), 3);

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use crate::harness::{command, emulator, the_kernel_itself};
 use ancillary::message::ScmRights;
 use ancillary::socket::{SendHeader, sendmsg_raw};
 use ancillary::{ControlSpace, ControlWriter, Layout, Received, control_space, recvmsg, sendmsg};
@@ -7,29 +8,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd
 use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use std::collections::BTreeSet;
-use std::process::{Child, Command, Stdio};
-
-#[derive(Clone, Copy)]
-pub struct Test {
-    pub name: &'static str,
-    pub run: fn(),
-    /// What the test needs: an error says what is lacking.
-    pub needs: fn() -> Result<(), String>,
-}
-
-/// The tests of a file: `name`, or `name if what_it_needs`.
-#[macro_export]
-macro_rules! tests {
-    ($($name:ident $(if $needs:path)?),* $(,)?) => {
-        pub const TESTS: &[$crate::support::Test] = &[$($crate::support::Test {
-            name: concat!(module_path!(), "::", stringify!($name)),
-            run: $name,
-            needs: $crate::tests!(@needs $($needs)?),
-        }),*];
-    };
-    (@needs) => { || Ok(()) };
-    (@needs $needs:path) => { $needs };
-}
+use std::process::{Child, Stdio};
 
 pub const TYPES: [SocketType; 3] = [SocketType::STREAM, SocketType::DGRAM, SocketType::SEQPACKET];
 pub const NATIVE: Layout = Layout::NATIVE;
@@ -37,6 +16,35 @@ pub const RIGHTS: (i32, i32) = (libc::SOL_SOCKET, libc::SCM_RIGHTS);
 pub const SO_PASSPIDFD: i32 = 76;
 pub const SO_PASSRIGHTS: i32 = 83;
 pub const SO_RIGHTS_NOTRUNC: i32 = 85;
+
+// What an emulator (`ANCILLARY_TEST_EMULATOR`, see `tests/harness`) does otherwise than the kernel. QEMU 7.2 translates
+// control messages in both directions and has rules of its own. A test that needs one of these needs the kernel itself.
+
+pub fn the_kernels_refusals() -> Result<(), String> {
+    the_kernel_itself("a control message with a false length is not refused")
+}
+
+pub fn the_kernels_truncation() -> Result<(), String> {
+    the_kernel_itself("truncated control messages are not told, and descriptors that were cut off stay open")
+}
+
+pub fn calls_without_data() -> Result<(), String> {
+    the_kernel_itself("a call without a slice of data is not made")
+}
+
+/// Whether a 64-bit kernel serves this 32-bit process: it then reads what is sent by rules of their own (Linux
+/// `net/compat.c`). An emulator is a 64-bit process.
+pub fn is_compat() -> bool {
+    // Linux says so since 6.1. An older one is taken for a 64-bit one.
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/arch");
+    let is_64_bit = kernel.map_or(true, |name| name.contains("64") || name.trim() == "s390x");
+    cfg!(target_pointer_width = "32") && is_64_bit && emulator().is_none()
+}
+
+/// Whether the C library's `sendmsg` gives the kernel a copy of the control messages, with zeros where it says padding is:
+/// what 64-bit musl does, through a buffer of 1 KiB and one header, where it is asked.
+pub const C_LIBRARY_COPIES: bool = cfg!(all(backend = "libc", target_env = "musl", target_pointer_width = "64"));
+pub const ROOM_OF_THE_COPY: usize = 1024 + NATIVE.header_size();
 
 /// The numbers of this process's descriptors.
 pub fn open_descriptors() -> BTreeSet<RawFd> {
@@ -224,9 +232,5 @@ pub fn act_as_child() -> bool {
 
 /// Another process that sends one message with `count` descriptors on `socket`.
 pub fn sending_child(socket: OwnedFd, count: usize) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .env(CHILD, count.to_string())
-        .stdin(Stdio::from(socket))
-        .spawn()
-        .unwrap()
+    command(std::env::current_exe().unwrap()).env(CHILD, count.to_string()).stdin(Stdio::from(socket)).spawn().unwrap()
 }

@@ -5,7 +5,7 @@ use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 
 /// The target's `struct msghdr`.
-pub(in crate::socket) type MsgHdr = ::libc::msghdr;
+pub(crate) type MsgHdr = ::libc::msghdr;
 
 /// The target's `struct mmsghdr`.
 #[cfg(batched_calls)]
@@ -41,11 +41,27 @@ pub(in crate::socket) fn message_header(
     Some(header)
 }
 
+/// One header of a batch, padding zeroed.
+#[cfg(batched_calls)]
+#[inline]
+pub(in crate::socket) fn batch_header(header: MsgHdr) -> MMsgHdr {
+    // SAFETY: every field of `mmsghdr` is an integer or a raw pointer, for which zero is a value.
+    let mut batch_header: MMsgHdr = unsafe { core::mem::zeroed() };
+    batch_header.msg_hdr = header;
+    batch_header
+}
+
 /// How many bytes of control messages a call says it has received.
 #[inline]
 #[allow(clippy::unnecessary_cast, reason = "the field is a size_t on some systems, a socklen_t on others")]
 pub(in crate::socket) fn received_control_len(header: &MsgHdr) -> usize {
     header.msg_controllen as usize
+}
+
+/// The flags a call has returned.
+#[inline]
+pub(in crate::socket) fn received_flags(header: &MsgHdr) -> u32 {
+    header.msg_flags as u32
 }
 
 /// # Safety
@@ -81,7 +97,6 @@ pub(in crate::socket) unsafe fn recvmsg(
 /// `headers` points at `count` headers that can be written, of each of which [`sendmsg`]'s promise holds.
 #[cfg(batched_calls)]
 #[inline]
-#[allow(dead_code, reason = "the safe calls with batches are still to come")]
 pub(in crate::socket) unsafe fn sendmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,
@@ -102,7 +117,6 @@ pub(in crate::socket) unsafe fn sendmmsg(
 /// `headers` points at `count` headers that can be written, of each of which [`recvmsg`]'s promise holds.
 #[cfg(batched_calls)]
 #[inline]
-#[allow(dead_code, reason = "the safe calls with batches are still to come")]
 pub(in crate::socket) unsafe fn recvmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,
@@ -123,6 +137,20 @@ pub(in crate::socket) unsafe fn recvmmsg(
     // caller promises that it may. The timeout is null or lives until after the call.
     let returned = unsafe { ::libc::recvmmsg(socket.as_raw_fd(), headers, clamped(count), flags as _, left) };
     result(returned as ::libc::ssize_t)
+}
+
+/// Sets a socket option whose value is an `int`.
+#[inline]
+pub(in crate::socket) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: c_int,
+) -> Result<(), Errno> {
+    let (pointer, len) = ((&raw const value).cast(), size_of::<c_int>() as ::libc::socklen_t);
+    // SAFETY: pointer and length are those of `value`, which the call reads.
+    let returned = unsafe { ::libc::setsockopt(socket.as_raw_fd(), level, name, pointer, len) };
+    result(returned as ::libc::ssize_t).map(|_| ())
 }
 
 /// As many headers as the system can be told of.

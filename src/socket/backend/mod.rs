@@ -7,12 +7,8 @@
 #[cfg_attr(backend = "libc", path = "libc.rs")]
 mod chosen;
 
-pub(super) use self::chosen::{CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, recvmsg, sendmsg};
-
-// Batches are for the file that builds on them, which is not written yet.
+pub(super) use self::chosen::{
+    CLOEXEC_ON_RECEIVE, MsgHdr, message_header, received_control_len, received_flags, recvmsg, sendmsg, set_option,
+};
 #[cfg(batched_calls)]
-#[allow(unused_imports, reason = "the safe calls with batches are still to come")]
-pub(super) use self::chosen::{MMsgHdr, recvmmsg, sendmmsg};
-
-#[cfg(all(test, batched_calls))]
-mod tests;
+pub(super) use self::chosen::{MMsgHdr, batch_header, recvmmsg, sendmmsg};

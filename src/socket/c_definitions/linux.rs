@@ -3,12 +3,16 @@
 //!
 //! The comparison with the C library's definitions, `libc.rs` beside this file, is then a test: `tests/c_definitions.rs`.
 
-use super::backend::{MMsgHdr, MsgHdr};
+#[cfg(batched_calls)]
+use super::backend::MMsgHdr;
+use super::backend::MsgHdr;
 use crate::layout::Layout;
 use core::mem::offset_of;
 use linux_raw_sys::cmsg_macros::{CMSG_LEN, CMSG_SPACE};
 use linux_raw_sys::general::iovec;
-use linux_raw_sys::net::{__kernel_sockaddr_storage, cmsghdr, mmsghdr, msghdr};
+#[cfg(batched_calls)]
+use linux_raw_sys::net::mmsghdr;
+use linux_raw_sys::net::{__kernel_sockaddr_storage, cmsghdr, msghdr};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::addr::SocketAddrStorage;
 use static_assertions::{assert_eq_align, assert_eq_size, const_assert, const_assert_eq};
@@ -56,6 +60,7 @@ macro_rules! same_structure {
 }
 
 same_structure!(MsgHdr, msghdr: msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen, msg_flags);
+#[cfg(batched_calls)]
 same_structure!(MMsgHdr, mmsghdr: msg_hdr, msg_len);
 
 // What rustix's types hold inside, a test sees: `tests/c_definitions.rs`.

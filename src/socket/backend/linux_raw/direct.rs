@@ -2,8 +2,9 @@
 
 use super::arch::{syscall3, syscall5};
 use core::ffi::c_void;
-use core::ptr;
-use linux_raw_sys::general::{__NR_recvmmsg, __NR_recvmsg, __NR_sendmmsg, __NR_sendmsg};
+#[cfg(batched_calls)]
+use linux_raw_sys::general::{__NR_recvmmsg, __NR_sendmmsg};
+use linux_raw_sys::general::{__NR_recvmsg, __NR_sendmsg, __NR_setsockopt};
 
 /// # Safety
 ///
@@ -26,6 +27,7 @@ pub(super) unsafe fn recvmsg(socket: *mut c_void, header: *mut c_void, flags: *m
 /// # Safety
 ///
 /// `headers` is a pointer to so many headers that can be written, and what they point to can be read.
+#[cfg(batched_calls)]
 #[inline]
 pub(super) unsafe fn sendmmsg(
     socket: *mut c_void,
@@ -35,13 +37,14 @@ pub(super) unsafe fn sendmmsg(
 ) -> isize {
     // SAFETY: the call reads and writes what the caller says can be read and written. It has four arguments: the kernel
     // does not look at a fifth.
-    unsafe { syscall5(__NR_sendmmsg, socket, headers, count, flags, ptr::null_mut()) }
+    unsafe { syscall5(__NR_sendmmsg, socket, headers, count, flags, core::ptr::null_mut()) }
 }
 
 /// # Safety
 ///
 /// `headers` is a pointer to so many headers, which and what they point to can be written. `timeout` is null or a
 /// pointer to a `timespec` that can be written.
+#[cfg(batched_calls)]
 #[inline]
 pub(super) unsafe fn recvmmsg(
     socket: *mut c_void,
@@ -69,7 +72,7 @@ pub(super) unsafe fn recvmmsg(
 /// # Safety
 ///
 /// As [`recvmmsg`].
-#[cfg(target_pointer_width = "32")]
+#[cfg(all(batched_calls, target_pointer_width = "32"))]
 #[cold]
 unsafe fn recvmmsg_time64(
     socket: *mut c_void,
@@ -78,6 +81,7 @@ unsafe fn recvmmsg_time64(
     flags: *mut c_void,
     timeout: *mut linux_raw_sys::general::timespec,
 ) -> isize {
+    use core::ptr;
     use linux_raw_sys::general::{__NR_recvmmsg_time64, __kernel_timespec};
 
     // SAFETY: the caller says that it is null or can be read.
@@ -86,4 +90,19 @@ unsafe fn recvmmsg_time64(
     let left = left.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the call writes what the caller says can be written, and the time, which lives until after it.
     unsafe { syscall5(__NR_recvmmsg_time64, socket, headers, count, flags, left.cast()) }
+}
+
+/// # Safety
+///
+/// `len` bytes at `value` can be read.
+#[inline]
+pub(super) unsafe fn setsockopt(
+    socket: *mut c_void,
+    level: *mut c_void,
+    name: *mut c_void,
+    value: *mut c_void,
+    len: *mut c_void,
+) -> isize {
+    // SAFETY: the call reads what the caller says can be read.
+    unsafe { syscall5(__NR_setsockopt, socket, level, name, value, len) }
 }

@@ -19,10 +19,8 @@ mod arch;
 #[cfg_attr(not(any(target_arch = "x86", target_arch = "s390x")), path = "direct.rs")]
 mod calls;
 
-use core::ffi::{c_int, c_long, c_uint, c_void};
+use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
-use core::time::Duration;
-use linux_raw_sys::general::timespec;
 use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 
@@ -30,7 +28,7 @@ use rustix::io::Errno;
 ///
 /// What is padding in C is a field here: it is zero from the start, and stays so when the header is moved.
 #[repr(C)]
-pub(in crate::socket) struct MsgHdr {
+pub(crate) struct MsgHdr {
     pub(in crate::socket) msg_name: *mut c_void,
     pub(in crate::socket) msg_namelen: c_int,
     #[cfg(target_pointer_width = "64")]
@@ -45,6 +43,7 @@ pub(in crate::socket) struct MsgHdr {
 }
 
 /// The kernel's `struct mmsghdr` (`include/linux/socket.h`), with its padding as a field.
+#[cfg(batched_calls)]
 #[repr(C)]
 pub(in crate::socket) struct MMsgHdr {
     pub(in crate::socket) msg_hdr: MsgHdr,
@@ -80,10 +79,28 @@ pub(in crate::socket) fn message_header(
     })
 }
 
+/// One header of a batch, padding zeroed.
+#[cfg(batched_calls)]
+#[inline]
+pub(in crate::socket) fn batch_header(header: MsgHdr) -> MMsgHdr {
+    MMsgHdr {
+        msg_hdr: header,
+        msg_len: 0,
+        #[cfg(target_pointer_width = "64")]
+        after_len: [0; 4],
+    }
+}
+
 /// How many bytes of control messages a call says it has received.
 #[inline]
 pub(in crate::socket) fn received_control_len(header: &MsgHdr) -> usize {
     header.msg_controllen
+}
+
+/// The flags a call has returned.
+#[inline]
+pub(in crate::socket) fn received_flags(header: &MsgHdr) -> u32 {
+    header.msg_flags
 }
 
 /// # Safety
@@ -117,8 +134,8 @@ pub(in crate::socket) unsafe fn recvmsg(
 /// # Safety
 ///
 /// `headers` points at `count` headers that can be written, of each of which [`sendmsg`]'s promise holds.
+#[cfg(batched_calls)]
 #[inline]
-#[allow(dead_code, reason = "the safe calls with batches are still to come")]
 pub(in crate::socket) unsafe fn sendmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,
@@ -137,15 +154,18 @@ pub(in crate::socket) unsafe fn sendmmsg(
 /// # Safety
 ///
 /// `headers` points at `count` headers that can be written, of each of which [`recvmsg`]'s promise holds.
+#[cfg(batched_calls)]
 #[inline]
-#[allow(dead_code, reason = "the safe calls with batches are still to come")]
 pub(in crate::socket) unsafe fn recvmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,
     count: usize,
     flags: u32,
-    timeout: Option<Duration>,
+    timeout: Option<core::time::Duration>,
 ) -> Result<usize, Errno> {
+    use core::ffi::c_long;
+    use linux_raw_sys::general::timespec;
+
     // The kernel writes what is left of the time.
     let mut left = timeout.map(|timeout| timespec {
         tv_sec: c_long::try_from(timeout.as_secs()).unwrap_or(c_long::MAX),
@@ -157,6 +177,20 @@ pub(in crate::socket) unsafe fn recvmmsg(
     // caller promises that it may. The timeout is null or lives until after the call.
     let returned = unsafe { calls::recvmmsg(descriptor(socket), headers.cast(), count, flags, left.cast()) };
     result(returned)
+}
+
+/// Sets a socket option whose value is an `int`.
+#[inline]
+pub(in crate::socket) fn set_option(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: c_int,
+) -> Result<(), Errno> {
+    let (level, name, len) = (word(level as u32), word(name as u32), word(size_of::<c_int>() as u32));
+    let pointer = (&raw const value).cast_mut().cast();
+    // SAFETY: pointer and length are those of `value`, which the call reads.
+    result(unsafe { calls::setsockopt(descriptor(socket), level, name, pointer, len) }).map(|_| ())
 }
 
 /// A descriptor as an argument.
@@ -172,6 +206,7 @@ fn word(number: u32) -> *mut c_void {
 }
 
 /// The kernel takes an `unsigned int`.
+#[cfg(batched_calls)]
 #[inline]
 fn clamped(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)

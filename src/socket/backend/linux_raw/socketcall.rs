@@ -9,7 +9,9 @@ use super::arch::syscall2;
 use core::ffi::c_void;
 use core::ptr;
 use linux_raw_sys::general::__NR_socketcall;
-use linux_raw_sys::net::{SYS_RECVMMSG, SYS_RECVMSG, SYS_SENDMMSG, SYS_SENDMSG};
+#[cfg(batched_calls)]
+use linux_raw_sys::net::{SYS_RECVMMSG, SYS_SENDMMSG};
+use linux_raw_sys::net::{SYS_RECVMSG, SYS_SENDMSG, SYS_SETSOCKOPT};
 
 /// # Safety
 ///
@@ -41,6 +43,7 @@ pub(super) unsafe fn recvmsg(socket: *mut c_void, header: *mut c_void, flags: *m
 /// # Safety
 ///
 /// `headers` is a pointer to so many headers that can be written, and what they point to can be read.
+#[cfg(batched_calls)]
 #[inline]
 pub(super) unsafe fn sendmmsg(
     socket: *mut c_void,
@@ -56,6 +59,7 @@ pub(super) unsafe fn sendmmsg(
 ///
 /// `headers` is a pointer to so many headers, which and what they point to can be written. `timeout` is null or a
 /// pointer to a `timespec` that can be written.
+#[cfg(batched_calls)]
 #[inline]
 pub(super) unsafe fn recvmmsg(
     socket: *mut c_void,
@@ -66,4 +70,19 @@ pub(super) unsafe fn recvmmsg(
 ) -> isize {
     // SAFETY: the call writes what the caller says can be written.
     unsafe { socketcall(SYS_RECVMMSG, [socket, headers, count, flags, timeout]) }
+}
+
+/// # Safety
+///
+/// `len` bytes at `value` can be read.
+#[inline]
+pub(super) unsafe fn setsockopt(
+    socket: *mut c_void,
+    level: *mut c_void,
+    name: *mut c_void,
+    value: *mut c_void,
+    len: *mut c_void,
+) -> isize {
+    // SAFETY: the call reads what the caller says can be read.
+    unsafe { socketcall(SYS_SETSOCKOPT, [socket, level, name, value, len]) }
 }

@@ -1,0 +1,201 @@
+use super::{Received, ReceivedMessage};
+use crate::socket::{self, CLOEXEC_ON_RECEIVE, RecvRoom, RecvSlot};
+use core::fmt;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use core::time::Duration;
+use rustix::fd::AsFd;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+
+/// Receives many messages: as many as there are both slots and rooms for.
+///
+/// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
+/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec.
+///
+/// Linux, Android, FreeBSD, NetBSD and OpenBSD have a call of this name (in FreeBSD it is a loop of the C library's).
+/// Elsewhere it is a loop of [`recvmsg`](crate::recvmsg) with the same meaning.
+///
+/// # Waiting
+///
+/// On a socket that blocks, the call waits until *all* rooms are filled.
+/// - With [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE) it waits for the first message, and then takes what is there.
+/// - `timeout` does less than it promises: the system looks at the time only when a message has arrived. If none comes
+///   any more, the call waits for ever, with the messages it already has. A time limit that holds is the socket's own
+///   (`SO_RCVTIMEO`) or that of `poll`.
+///
+/// # Errors
+///
+/// Those of [`recvmsg`](crate::recvmsg), of the *first* message: nothing was received then, and nothing is owned. An
+/// error of a later one ends the batch before it. Linux keeps it, and the next call on the socket returns it, unless
+/// another error comes between; where it is not kept, [`ReceivedBatch::error`] tells it.
+///
+/// Manual pages: [Linux], [FreeBSD], [NetBSD], [OpenBSD].
+///
+/// [Linux]: https://man7.org/linux/man-pages/man2/recvmmsg.2.html
+/// [FreeBSD]: https://man.freebsd.org/cgi/man.cgi?query=recvmmsg&sektion=2
+/// [NetBSD]: https://man.netbsd.org/recvmmsg.2
+/// [OpenBSD]: https://man.openbsd.org/recvmmsg.2
+///
+/// ```
+/// use ancillary::control::ControlMemory;
+/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
+/// use ancillary::recvmmsg;
+/// use rustix::io::IoSliceMut;
+/// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// let mut buffers = [[0; 16]; 4];
+/// let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+/// let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
+/// let mut slots = [const { RecvSlot::new() }; 4];
+///
+/// for round in [&[&b"one"[..], b"two"][..], &[b"three"]] {
+///     for message in round {
+///         rustix::io::write(&there, message)?;
+///     }
+///     let batch = recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?;
+///     assert_eq!(batch.len(), round.len());
+///     for (message, sent) in batch.zip(round) {
+///         assert_eq!(message.filled(), *sent);
+///         assert_eq!(message.data().next(), Some(*sent));
+///         assert!(!message.data_truncated());
+///     }
+/// }
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
+#[inline]
+pub fn recvmmsg<'b>(
+    socket: impl AsFd,
+    slots: &'b mut [RecvSlot],
+    rooms: &'b mut [RecvRoom<'_, '_>],
+    flags: RecvFlags,
+    timeout: Option<Duration>,
+) -> Result<ReceivedBatch<'b>, Errno> {
+    let flags = flags | CLOEXEC_ON_RECEIVE;
+    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout)?;
+    let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
+    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
+    let mut batch = ReceivedBatch {
+        slots,
+        rooms,
+        next: 0,
+        count: received.count,
+        flags,
+        error: received.error,
+        borrowed: PhantomData,
+    };
+    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    drop(socket);
+    #[cfg(not(cloexec_on_receive))]
+    batch.set_close_on_exec()?;
+    Ok(batch)
+}
+
+/// The messages of a batch: an iterator, and the owner of every descriptor in those it has not yielded.
+///
+/// Dropping this closes them.
+///
+/// Example: [`recvmmsg`].
+#[must_use = "dropping it closes every descriptor that arrived"]
+pub struct ReceivedBatch<'b> {
+    /// Slots and rooms of the call: at least `count` of each. Those from `next` on belong to this alone.
+    slots: NonNull<RecvSlot>,
+    rooms: NonNull<RecvRoom<'b, 'b>>,
+    next: usize,
+    count: usize,
+    flags: RecvFlags,
+    error: Option<Errno>,
+    borrowed: PhantomData<(&'b mut [RecvSlot], &'b mut [RecvRoom<'b, 'b>])>,
+}
+
+// SAFETY: this is the exclusive borrow of slots and rooms, which can be sent to another thread.
+unsafe impl Send for ReceivedBatch<'_> {}
+// SAFETY: a shared reference to this gives access to numbers only.
+unsafe impl Sync for ReceivedBatch<'_> {}
+
+impl<'b> ReceivedBatch<'b> {
+    /// The error that ended the batch before all rooms were filled, where the system has not kept it for the next call:
+    /// always `None` on Linux.
+    ///
+    /// ```
+    /// use ancillary::received::ReceivedBatch;
+    ///
+    /// fn is_whole(batch: &ReceivedBatch<'_>) -> bool {
+    ///     batch.error().is_none()
+    /// }
+    /// ```
+    #[inline]
+    pub const fn error(&self) -> Option<Errno> {
+        self.error
+    }
+
+    /// The owner of the message at `index`.
+    ///
+    /// # Safety
+    ///
+    /// `index` is one of this batch that was not yielded, and what is returned is the only owner of its descriptors, or
+    /// is forgotten.
+    #[inline]
+    unsafe fn message(&self, index: usize) -> ReceivedMessage<'b> {
+        // SAFETY: there are `count` slots and more, borrowed for `'b`.
+        let (header, bytes) = unsafe { self.slots.add(index).as_ref().result() };
+        // SAFETY: there are `count` rooms and more, borrowed exclusively for `'b`; nobody else has a reference to this
+        // one, as it was not yielded. (That the room itself has longer lifetimes is forgotten: nothing is written to it.)
+        let room = unsafe { &mut *self.rooms.add(index).as_ptr() };
+        // SAFETY: the call on this header, which was prepared of this room, has succeeded.
+        let filled = unsafe { room.filled(header) };
+        // SAFETY: the system has filled it in that call, and the caller promises that there is no other owner.
+        let (received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
+        ReceivedMessage::new(received, data)
+    }
+
+    /// Sets close-on-exec where the system could not do it while receiving.
+    #[cfg(not(cloexec_on_receive))]
+    fn set_close_on_exec(&mut self) -> Result<(), Errno> {
+        for index in 0..self.count {
+            // SAFETY: nothing was yielded yet, and the message is forgotten below.
+            let mut message = core::mem::ManuallyDrop::new(unsafe { self.message(index) });
+            message.set_close_on_exec()?;
+        }
+        Ok(())
+    }
+}
+
+impl<'b> Iterator for ReceivedBatch<'b> {
+    type Item = ReceivedMessage<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<ReceivedMessage<'b>> {
+        if self.next == self.count {
+            return None;
+        }
+        let index = self.next;
+        self.next += 1;
+        // SAFETY: from here on this does not look at it any more.
+        Some(unsafe { self.message(index) })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.count - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for ReceivedBatch<'_> {}
+impl FusedIterator for ReceivedBatch<'_> {}
+
+impl Drop for ReceivedBatch<'_> {
+    /// Closes every descriptor of the messages that were not yielded.
+    #[inline]
+    fn drop(&mut self) {
+        self.for_each(drop);
+    }
+}
+
+impl fmt::Debug for ReceivedBatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedBatch").field("left", &self.len()).field("error", &self.error).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,290 @@
+//! Many messages in one call.
+
+use super::backend;
+use super::header::SendHeader;
+use super::room::RecvRoom;
+use crate::control::ControlWriter;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::time::Duration;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::io::{Errno, IoSlice};
+use rustix::net::{RecvFlags, SendFlags, SocketAddrAny};
+
+#[cfg(batched_calls)]
+use backend::{MMsgHdr, batch_header};
+#[cfg(not(batched_calls))]
+use by_loop::{MMsgHdr, batch_header};
+
+#[cfg(not(batched_calls))]
+mod by_loop;
+
+/// One message of a batch to send: data, control messages and perhaps an address, all borrowed for as long as it lives.
+///
+/// An array of these is what the system's call takes: each is a `struct mmsghdr`.
+///
+/// Example: [`sendmmsg`].
+#[repr(transparent)]
+#[doc(alias = "mmsghdr")]
+pub struct SendSlot<'a> {
+    raw: MMsgHdr,
+    borrowed: PhantomData<&'a ()>,
+}
+
+// SAFETY: what the pointers in the header lead to is borrowed, and only read.
+unsafe impl Send for SendSlot<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for SendSlot<'_> {}
+
+impl<'a> SendSlot<'a> {
+    /// A message without an address.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if the system's header cannot express the number of slices or the length of the control messages.
+    ///
+    /// Example: [`sendmmsg`].
+    #[inline]
+    pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Result<Self, Errno> {
+        let header = SendHeader::new(data, control)?;
+        Ok(SendSlot { raw: batch_header(header.into_raw()), borrowed: PhantomData })
+    }
+
+    /// A message without data, control messages and address: to fill an array with.
+    ///
+    /// ```
+    /// use ancillary::socket::SendSlot;
+    ///
+    /// let messages = [const { SendSlot::empty() }; 64];
+    /// assert_eq!(messages[0].sent(), 0);
+    /// ```
+    #[inline]
+    pub const fn empty() -> Self {
+        // SAFETY: every field is an integer or a raw pointer, for which zero is a value.
+        SendSlot { raw: unsafe { core::mem::zeroed() }, borrowed: PhantomData }
+    }
+
+    /// The same message with an address to send to.
+    ///
+    /// ```
+    /// use ancillary::{ControlWriter, sendmmsg, socket::SendSlot};
+    /// use rustix::io::IoSlice;
+    /// use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketType, bind, getsockname, socket};
+    /// use std::net::{Ipv4Addr, SocketAddrV4};
+    ///
+    /// let (here, there) = (
+    ///     socket(AddressFamily::INET, SocketType::DGRAM, None)?,
+    ///     socket(AddressFamily::INET, SocketType::DGRAM, None)?,
+    /// );
+    /// bind(&there, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+    /// let address = getsockname(&there)?;
+    ///
+    /// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
+    /// let mut messages = [SendSlot::new(&data, &control)?.with_address(&address)];
+    /// assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty())?, 1);
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    #[inline]
+    pub fn with_address(mut self, address: &'a SocketAddrAny) -> Self {
+        self.raw.msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
+        self.raw.msg_hdr.msg_namelen = address.addr_len() as _;
+        self
+    }
+
+    /// How many bytes of its data the last call has sent, if that has sent this message.
+    ///
+    /// Example: [`sendmmsg`].
+    #[inline]
+    #[allow(clippy::unnecessary_cast, reason = "the field is an int on some systems, a long on others")]
+    pub const fn sent(&self) -> usize {
+        self.raw.msg_len as usize
+    }
+}
+
+impl fmt::Debug for SendSlot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendSlot").field("sent", &self.sent()).finish_non_exhaustive()
+    }
+}
+
+/// Sends many messages, in order.
+///
+/// Returns how many were sent: fewer than there are if one could not be, or if there are more than the system takes in
+/// one call (1024 on Linux). Of each that was, [`SendSlot::sent`] tells the bytes.
+///
+/// Linux, Android, FreeBSD, NetBSD and OpenBSD have a call of this name (in musl and FreeBSD it is a loop of the C
+/// library's). Elsewhere it is a loop of [`sendmsg`](crate::sendmsg) with the same meaning.
+///
+/// # Errors
+///
+/// Those of [`sendmsg`](crate::sendmsg), of the *first* message: none was sent then. An error of a later one ends the
+/// batch before it and is not told; to meet it, or to go on, call again with the rest: `&mut messages[sent..]`.
+///
+/// Manual pages: [Linux], [FreeBSD], [NetBSD], [OpenBSD].
+///
+/// [Linux]: https://man7.org/linux/man-pages/man2/sendmmsg.2.html
+/// [FreeBSD]: https://man.freebsd.org/cgi/man.cgi?query=sendmmsg&sektion=2
+/// [NetBSD]: https://man.netbsd.org/sendmmsg.2
+/// [OpenBSD]: https://man.openbsd.org/sendmmsg.2
+///
+/// ```
+/// use ancillary::{ControlWriter, sendmmsg, socket::SendSlot};
+/// use rustix::io::IoSlice;
+/// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// let control = ControlWriter::empty();
+/// let data = [[IoSlice::new(b"one")], [IoSlice::new(b"three")]];
+/// let mut messages = [SendSlot::new(&data[0], &control)?, SendSlot::new(&data[1], &control)?];
+///
+/// let mut rest = &mut messages[..];
+/// while !rest.is_empty() {
+///     let sent = sendmmsg(&here, rest, SendFlags::empty())?;
+///     rest = &mut rest[sent..];
+/// }
+/// assert_eq!(messages.map(|message| message.sent()), [3, 5]);
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
+#[inline]
+pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFlags) -> Result<usize, Errno> {
+    // A `SendSlot` is a `MMsgHdr`.
+    let (headers, count) = (messages.as_mut_ptr().cast(), messages.len());
+    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call.
+    unsafe { call::sendmmsg(socket.as_fd(), headers, count, flags) }
+}
+
+/// Memory for the header of one message that is received in a batch: a `struct mmsghdr`.
+///
+/// An array of these is what the system's call takes. What is in it is set anew by each call, so it need not be kept,
+/// but can be.
+///
+/// Example: [`recvmmsg`](crate::recvmmsg).
+#[repr(transparent)]
+#[doc(alias = "mmsghdr")]
+pub struct RecvSlot {
+    raw: MaybeUninit<MMsgHdr>,
+}
+
+// SAFETY: this is memory; nobody is given the pointers in it but who has the room they were made of.
+unsafe impl Send for RecvSlot {}
+// SAFETY: as above.
+unsafe impl Sync for RecvSlot {}
+
+impl RecvSlot {
+    /// Memory that holds nothing yet.
+    ///
+    /// ```
+    /// use ancillary::socket::RecvSlot;
+    ///
+    /// let slots = [const { RecvSlot::new() }; 64];
+    /// assert_eq!(slots.len(), 64);
+    /// ```
+    #[inline]
+    pub const fn new() -> Self {
+        RecvSlot { raw: MaybeUninit::uninit() }
+    }
+
+    /// The header as a call has left it, and how many bytes of data it says were received.
+    ///
+    /// # Safety
+    ///
+    /// [`receive`] was called with this, and has said that it received this message.
+    #[inline]
+    #[allow(clippy::unnecessary_cast, reason = "the field is an int on some systems, a long on others")]
+    pub(crate) unsafe fn result(&self) -> (&backend::MsgHdr, usize) {
+        // SAFETY: `receive` has written it.
+        let raw = unsafe { self.raw.assume_init_ref() };
+        (&raw.msg_hdr, raw.msg_len as usize)
+    }
+}
+
+impl Default for RecvSlot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RecvSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvSlot").finish_non_exhaustive()
+    }
+}
+
+/// The flag with which a batch waits for its first message only: `MSG_WAITFORONE`.
+///
+/// Where the system has no such flag, this crate's loop understands it.
+#[doc(alias = "MSG_WAITFORONE")]
+pub const WAIT_FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(call::WAIT_FOR_ONE);
+
+/// Receives as many messages as there are both slots and rooms for, and says how many.
+///
+/// Every header is prepared anew from its room. Nothing owns what arrives until it is taken from the rooms.
+#[inline]
+pub(crate) fn receive(
+    socket: BorrowedFd<'_>,
+    slots: &mut [RecvSlot],
+    rooms: &mut [RecvRoom<'_, '_>],
+    flags: RecvFlags,
+    timeout: Option<Duration>,
+) -> Result<Batch, Errno> {
+    let mut count = 0;
+    for (slot, room) in slots.iter_mut().zip(rooms) {
+        slot.raw.write(batch_header(room.prepare()?));
+        count += 1;
+    }
+    let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
+    // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
+    // call.
+    unsafe { call::recvmmsg(socket, headers, count, flags, timeout) }
+}
+
+/// How a batch was received.
+pub(crate) struct Batch {
+    /// How many messages.
+    pub(crate) count: usize,
+    /// What ended it early, where the system does not keep that for the next call.
+    pub(crate) error: Option<Errno>,
+}
+
+/// The system's calls.
+#[cfg(batched_calls)]
+mod call {
+    use super::{Batch, BorrowedFd, Duration, Errno, MMsgHdr, RecvFlags, SendFlags, backend};
+
+    pub(super) const WAIT_FOR_ONE: u32 = crate::platform::MSG_WAITFORONE as u32;
+
+    /// # Safety
+    ///
+    /// `count` headers, and everything they point to, can be read until the call returns, and the headers written.
+    #[inline]
+    pub(super) unsafe fn sendmmsg(
+        socket: BorrowedFd<'_>,
+        headers: *mut MMsgHdr,
+        count: usize,
+        flags: SendFlags,
+    ) -> Result<usize, Errno> {
+        // SAFETY: the caller's promise is the backend's.
+        unsafe { backend::sendmmsg(socket, headers, count, flags.bits()) }
+    }
+
+    /// # Safety
+    ///
+    /// `count` headers, and everything they point to, can be written until the call returns.
+    #[inline]
+    pub(super) unsafe fn recvmmsg(
+        socket: BorrowedFd<'_>,
+        headers: *mut MMsgHdr,
+        count: usize,
+        flags: RecvFlags,
+        timeout: Option<Duration>,
+    ) -> Result<Batch, Errno> {
+        // SAFETY: the caller's promise is the backend's.
+        let received = unsafe { backend::recvmmsg(socket, headers, count, flags.bits(), timeout) }?;
+        // More than there are headers are not looked at, whatever is said.
+        Ok(Batch { count: received.min(count), error: None })
+    }
+}
+
+#[cfg(not(batched_calls))]
+use by_loop as call;

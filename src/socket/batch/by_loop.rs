@@ -1,0 +1,86 @@
+//! The same calls where the system has none: a loop that means what Linux does.
+
+use super::{Batch, backend};
+use core::ffi::c_uint;
+use core::time::Duration;
+use rustix::fd::BorrowedFd;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+use rustix::time::{ClockId, clock_gettime};
+
+/// What systems with the calls have as `struct mmsghdr`.
+#[repr(C)]
+pub(super) struct MMsgHdr {
+    pub(super) msg_hdr: backend::MsgHdr,
+    pub(super) msg_len: c_uint,
+}
+
+/// One header of a batch.
+pub(super) fn batch_header(header: backend::MsgHdr) -> MMsgHdr {
+    MMsgHdr { msg_hdr: header, msg_len: 0 }
+}
+
+/// Linux's number of the flag; no system without the call uses it for something else.
+pub(super) const WAIT_FOR_ONE: u32 = 0x10000;
+
+/// # Safety
+///
+/// `count` headers, and everything they point to, can be read until this returns, and the headers written.
+pub(super) unsafe fn sendmmsg(
+    socket: BorrowedFd<'_>,
+    headers: *mut MMsgHdr,
+    count: usize,
+    flags: SendFlags,
+) -> Result<usize, Errno> {
+    for index in 0..count {
+        // SAFETY: it is one of the `count` headers.
+        let header = unsafe { &mut *headers.add(index) };
+        // SAFETY: the caller promises that all it points to can be read.
+        match unsafe { backend::sendmsg(socket, &header.msg_hdr, flags.bits()) } {
+            Ok(sent) => header.msg_len = sent as c_uint,
+            Err(error) if index == 0 => return Err(error),
+            Err(_) => return Ok(index),
+        }
+    }
+    Ok(count)
+}
+
+/// # Safety
+///
+/// `count` headers, and everything they point to, can be written until this returns.
+pub(super) unsafe fn recvmmsg(
+    socket: BorrowedFd<'_>,
+    headers: *mut MMsgHdr,
+    count: usize,
+    flags: RecvFlags,
+    timeout: Option<Duration>,
+) -> Result<Batch, Errno> {
+    let wait_for_one = flags.bits() & WAIT_FOR_ONE != 0;
+    let mut flags = flags.bits() & !WAIT_FOR_ONE;
+    let start = timeout.map(|_| now());
+    for index in 0..count {
+        // SAFETY: it is one of the `count` headers.
+        let header = unsafe { &mut *headers.add(index) };
+        // SAFETY: the caller promises that all it points to can be written.
+        match unsafe { backend::recvmsg(socket, &mut header.msg_hdr, flags) } {
+            Ok(received) => header.msg_len = received as c_uint,
+            Err(error) if index == 0 => return Err(error),
+            Err(error) => return Ok(Batch { count: index, error: (error != Errno::AGAIN).then_some(error) }),
+        }
+        if wait_for_one {
+            flags |= RecvFlags::DONTWAIT.bits();
+        }
+        // As in the call itself, the time is looked at only when a message has arrived.
+        let elapsed = start.map(|start| now().saturating_sub(start));
+        if elapsed.zip(timeout).is_some_and(|(elapsed, timeout)| elapsed >= timeout) {
+            return Ok(Batch { count: index + 1, error: None });
+        }
+    }
+    Ok(Batch { count, error: None })
+}
+
+/// The time on a clock that is never set.
+fn now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}

@@ -1,0 +1,36 @@
+use super::backend;
+use crate::message::DeliveredOnRequest;
+use rustix::fd::AsFd;
+use rustix::io::Errno;
+
+/// Has the system deliver messages of a kind on this socket from now on, or no more.
+///
+/// Each then takes room in the control buffer of every call that receives: plan for it, or others are lost. On a
+/// listening socket the options of UNIX-domain sockets hold for those that are accepted too.
+///
+/// # Errors
+///
+/// Those of setsockopt(2); among them `ENOPROTOOPT` if the socket or the kernel does not know the option.
+///
+/// ```
+/// # #[cfg(target_os = "linux")] {
+/// use ancillary::message::ScmCredentials;
+/// use ancillary::socket::set_delivery;
+/// use ancillary::{ControlSpace, control_space, recvmsg};
+/// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// set_delivery::<ScmCredentials>(&here, true)?;
+/// rustix::io::write(&there, b"")?;
+///
+/// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+/// let mut received = recvmsg(&here, &mut [], &mut space, RecvFlags::empty())?;
+/// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
+/// # }
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
+#[doc(alias = "setsockopt")]
+#[inline]
+pub fn set_delivery<M: DeliveredOnRequest>(socket: impl AsFd, on: bool) -> Result<(), Errno> {
+    backend::set_option(socket.as_fd(), M::OPTION_LEVEL, M::OPTION, on.into())
+}

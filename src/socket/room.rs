@@ -1,0 +1,147 @@
+use super::backend::{self, MsgHdr};
+use crate::control::ControlMemory;
+use core::ffi::c_void;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use rustix::io::{Errno, IoSliceMut};
+use rustix::net::addr::SocketAddrStorage;
+use rustix::net::{AddressFamily, SocketAddrAny};
+
+/// Where the family field of a `struct sockaddr` ends: it is a `u16`, or a `u8` after a `u8` of length.
+const FAMILY_END: usize = 2;
+
+/// Room to receive one message of a batch into: slices for the data, room for control messages, and for an address.
+///
+/// It can be used for one call after the other: each sets all that the one before has changed.
+///
+/// Example: [`recvmmsg`](crate::recvmmsg).
+pub struct RecvRoom<'d, 'c> {
+    /// Slices that are borrowed for `'d`.
+    data: (*mut c_void, usize),
+    control: &'c mut [MaybeUninit<u8>],
+    address: MaybeUninit<SocketAddrStorage>,
+    borrowed: PhantomData<&'d mut [IoSliceMut<'d>]>,
+}
+
+// SAFETY: the pointer leads to slices that are borrowed exclusively; those can be sent to another thread.
+unsafe impl Send for RecvRoom<'_, '_> {}
+// SAFETY: a shared reference to this gives access to nothing.
+unsafe impl Sync for RecvRoom<'_, '_> {}
+
+/// What a call has filled of a room.
+pub(crate) struct Filled<'d, 'c> {
+    /// All the slices. How much of them is filled only the call's result says.
+    pub(crate) data: &'d [IoSliceMut<'d>],
+    /// The control messages.
+    pub(crate) control: &'c mut [MaybeUninit<u8>],
+    pub(crate) address: Option<SocketAddrAny>,
+    /// The flags the call has returned.
+    pub(crate) flags: u32,
+}
+
+impl<'d, 'c> RecvRoom<'d, 'c> {
+    /// Room in slices for the data, and in memory for control messages.
+    ///
+    /// Example: [`recvmmsg`](crate::recvmmsg).
+    #[inline]
+    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlMemory<'c>>) -> Self {
+        RecvRoom {
+            data: (data.as_mut_ptr().cast(), data.len()),
+            // SAFETY: a system writes bytes that are initialised.
+            control: unsafe { control.into().into_uninit() },
+            address: MaybeUninit::uninit(),
+            borrowed: PhantomData,
+        }
+    }
+
+    /// A header for one call, every field of it set.
+    ///
+    /// Its pointers are valid for as long as this stays where it is and is not borrowed again.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if the system's header cannot express the number of slices.
+    #[inline]
+    pub(crate) fn prepare(&mut self) -> Result<MsgHdr, Errno> {
+        // A system whose field has 32 bits is given as much room as it can be told of.
+        let control_len = self.control.len().min(i32::MAX as usize);
+        let header = backend::message_header(
+            (self.address.as_mut_ptr().cast(), size_of::<SocketAddrStorage>() as u32),
+            self.data,
+            (self.control.as_mut_ptr().cast(), control_len),
+        );
+        header.ok_or(Errno::MSGSIZE)
+    }
+
+    /// What a call has filled.
+    ///
+    /// # Safety
+    ///
+    /// A call on `header`, which [`prepare`](Self::prepare) has made of this, has succeeded, and nothing else has
+    /// changed it since.
+    #[inline]
+    pub(crate) unsafe fn filled(&mut self, header: &MsgHdr) -> Filled<'_, '_> {
+        // SAFETY: the caller's promise.
+        let address = unsafe { self.address(header) };
+        // SAFETY: the slices are borrowed exclusively at least for as long as this is.
+        let data = unsafe { slices(self.data) };
+        Filled { data, control: filled_part(self.control, header), address, flags: backend::received_flags(header) }
+    }
+
+    /// What a call has filled of a room that is not used again.
+    ///
+    /// # Safety
+    ///
+    /// As [`filled`](Self::filled).
+    #[inline]
+    pub(crate) unsafe fn into_filled(self, header: &MsgHdr) -> Filled<'d, 'c> {
+        // SAFETY: the caller's promise.
+        let address = unsafe { self.address(header) };
+        // SAFETY: the slices are borrowed exclusively for `'d`.
+        let data = unsafe { slices(self.data) };
+        Filled { data, control: filled_part(self.control, header), address, flags: backend::received_flags(header) }
+    }
+
+    /// The address a call has written, if any.
+    ///
+    /// # Safety
+    ///
+    /// As [`filled`](Self::filled).
+    #[inline]
+    unsafe fn address(&self, header: &MsgHdr) -> Option<SocketAddrAny> {
+        // A sender without a name leaves no address, or one of no family.
+        let len = (header.msg_namelen as usize).min(size_of::<SocketAddrStorage>());
+        if len < FAMILY_END {
+            return None;
+        }
+        // SAFETY: the call has written an address of `len` bytes, which the comparison shows to reach past the family
+        // field.
+        let address = unsafe { SocketAddrAny::read(self.address.as_ptr(), len as u32) };
+        (address.address_family() != AddressFamily::UNSPEC).then_some(address)
+    }
+}
+
+/// The slices a room has for data.
+///
+/// # Safety
+///
+/// Pointer and number are those of slices that are borrowed, exclusively, at least for `'d`.
+#[inline]
+unsafe fn slices<'d>((pointer, number): (*mut c_void, usize)) -> &'d [IoSliceMut<'d>] {
+    // SAFETY: the caller's promise; they are only read through the result.
+    unsafe { core::slice::from_raw_parts(pointer.cast::<IoSliceMut<'d>>(), number) }
+}
+
+/// The part of the room for control messages that a call says it has filled.
+#[inline]
+fn filled_part<'c>(control: &'c mut [MaybeUninit<u8>], header: &MsgHdr) -> &'c mut [MaybeUninit<u8>] {
+    let filled = backend::received_control_len(header).min(control.len());
+    control.get_mut(..filled).unwrap_or_default()
+}
+
+impl fmt::Debug for RecvRoom<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvRoom").field("slices", &self.data.1).field("control", &self.control.len()).finish()
+    }
+}

@@ -1,0 +1,79 @@
+//! What the test programs share that run without the standard harness: tests that need something, and emulators.
+//!
+//! The environment variable `ANCILLARY_TEST_EMULATOR` says that the tests run in an emulator of another machine, and in
+//! which: it is the command that stands in front of a program, such as `qemu-s390x -L /usr/s390x-linux-gnu`. Whoever
+//! starts the tests in an emulator sets it (`.ci/architectures` does). Tests that start a program of their own put the
+//! command in front of it, and tests that need the kernel itself are ignored.
+#![allow(dead_code, reason = "no test program needs all of it")]
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::ffi::OsStr;
+use std::process::{Command, ExitCode};
+
+#[derive(Clone, Copy)]
+pub struct Test {
+    pub name: &'static str,
+    pub run: fn(),
+    /// What the test needs: an error says what is lacking.
+    pub needs: fn() -> Result<(), String>,
+}
+
+/// The tests of a file: `name`, or `name if what_it_needs`.
+#[macro_export]
+macro_rules! tests {
+    ($($(#[$attribute:meta])* $name:ident $(if $needs:path)?),* $(,)?) => {
+        pub(crate) const TESTS: &[$crate::harness::Test] = &[$($(#[$attribute])* $crate::harness::Test {
+            name: concat!(module_path!(), "::", stringify!($name)),
+            run: $name,
+            needs: $crate::tests!(@needs $($needs)?),
+        }),*];
+    };
+    (@needs) => { || Ok(()) };
+    (@needs $needs:path) => { $needs };
+}
+
+/// Runs a test with nothing around it.
+pub fn plainly(run: fn()) -> Result<(), Failed> {
+    run();
+    Ok(())
+}
+
+/// Runs the tests, each inside `around`. One that needs what is not there says so and is counted as ignored.
+pub fn run_tests(
+    arguments: Arguments,
+    tests: impl IntoIterator<Item = Test>,
+    around: fn(fn()) -> Result<(), Failed>,
+) -> ExitCode {
+    let trials = tests.into_iter().map(|test| {
+        // Without the name of the program.
+        let name = test.name.split_once("::").map_or(test.name, |(_, name)| name);
+        let lacking = (test.needs)().err();
+        if let (Some(lacking), false) = (&lacking, arguments.list) {
+            println!("skipped: {name}: {lacking}");
+        }
+        Trial::test(name, move || around(test.run)).with_ignored_flag(lacking.is_some())
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// What stands in front of a program, if the tests run in an emulator.
+pub fn emulator() -> Option<String> {
+    std::env::var("ANCILLARY_TEST_EMULATOR").ok().filter(|command| !command.trim().is_empty())
+}
+
+/// A command that runs a program of the tests' own target: in the emulator, if they run in one.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let Some(emulator) = emulator() else { return Command::new(program) };
+    let mut words = emulator.split_whitespace();
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).arg(program);
+    command
+}
+
+/// An error that says what the emulator does otherwise, if there is one.
+pub fn the_kernel_itself(unlike: &str) -> Result<(), String> {
+    match emulator() {
+        Some(emulator) => Err(format!("in `{emulator}`, {unlike}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,312 @@
+//! Messages of IPv4, IPv6 and UDP, each turned on with one call, over the loopback interface.
+
+use crate::support::*;
+use crate::tests;
+use ancillary::control::{ControlMemory, FixedPayload};
+use ancillary::message::{
+    ControlKind, DecodeMessage, DeliveredOnRequest, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, ScmPidfd, ScmSecurity,
+    UdpGro, UdpSegment,
+};
+use ancillary::socket::set_delivery;
+use ancillary::{ControlSpace, Message, Received, control_space, recvmsg, sendmsg, sendmsg_addr};
+use rustix::fd::AsFd;
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{RecvFlags, SendFlags, SocketType};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+
+tests![
+    where_an_ipv4_datagram_was_sent,
+    the_source_of_an_ipv4_answer,
+    the_type_of_service,
+    a_type_of_service_of_one_byte_or_four,
+    where_an_ipv6_datagram_was_sent if there_is_ipv6,
+    the_source_of_an_ipv6_answer if there_is_ipv6,
+    the_traffic_class if there_is_ipv6,
+    an_ipv4_datagram_on_an_ipv6_socket if there_is_ipv6,
+    many_datagrams_as_one if there_is_gro,
+    a_segment_size_has_two_bytes,
+    delivery_is_turned_off_again,
+    messages_without_their_option_do_not_arrive,
+    the_options_of_unix_sockets,
+    an_option_that_the_socket_does_not_have,
+    room_for_one_of_two,
+];
+
+fn there_is_ipv6() -> Result<(), String> {
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).map(drop).map_err(|error| format!("no IPv6 here ({error})"))
+}
+
+fn there_is_gro() -> Result<(), String> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    set_delivery::<UdpGro>(&socket, true).map_err(|error| format!("this kernel has no UDP_GRO ({error})"))
+}
+
+fn bound(address: impl Into<IpAddr>) -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((address.into(), 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// Sends with one control message of any bytes.
+fn send_with(socket: &UdpSocket, numbers: (i32, i32), payload: &[u8]) -> Result<usize, Errno> {
+    send_bytes(socket, b"x", &message_bytes(numbers, payload))
+}
+
+/// Waits for a datagram.
+fn arrived<'c>(socket: impl AsFd, data: &mut [u8], control: impl Into<ControlMemory<'c>>) -> Received<'c> {
+    recvmsg(socket, &mut [IoSliceMut::new(data)], control, RecvFlags::empty()).unwrap().complete().unwrap()
+}
+
+fn numbers<K: ControlKind>() -> (i32, i32) {
+    (K::LEVEL, K::TYPE)
+}
+
+fn interface_of_loopback() -> u32 {
+    let index = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
+    index.trim().parse().unwrap()
+}
+
+fn where_an_ipv4_datagram_was_sent() {
+    let (there, address) = bound(Ipv4Addr::UNSPECIFIED);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    set_delivery::<IpPktinfo>(&there, true).unwrap();
+    for last in [1, 2, 77] {
+        let to = Ipv4Addr::new(127, 0, 0, last);
+        here.send_to(b"x", (to, address.port())).unwrap();
+        let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+        let mut received = arrived(&there, &mut [0], &mut space);
+        let expected = IpPktinfo { ifindex: interface_of_loopback(), spec_dst: to, addr: to };
+        assert_eq!(received.find::<IpPktinfo>(), Some(Ok(expected)));
+        assert_eq!(received.messages().count(), 1);
+    }
+}
+
+fn the_source_of_an_ipv4_answer() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, from) = bound(Ipv4Addr::UNSPECIFIED);
+    let SocketAddr::V4(to) = to else { unreachable!() };
+    for source in [Ipv4Addr::new(127, 0, 0, 9), Ipv4Addr::new(127, 1, 2, 3)] {
+        let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+        let mut control = space.writer();
+        control.push(&IpPktinfo::from(source)).unwrap();
+        sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
+        let (_, sender) = there.recv_from(&mut [0]).unwrap();
+        assert_eq!(sender, SocketAddrV4::new(source, from.port()).into());
+    }
+    // Out on an interface that there is not.
+    let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+    let mut control = space.writer();
+    control.push(&IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from(Ipv4Addr::LOCALHOST) }).unwrap();
+    let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
+    assert!(matches!(sent, Err(Errno::NODEV | Errno::NETUNREACH | Errno::INVAL)), "{sent:?}");
+}
+
+fn the_type_of_service() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    here.connect(to).unwrap();
+    set_delivery::<IpTos>(&there, true).unwrap();
+    for tos in [0, 1, 2, 3, 0xb8, 0xff] {
+        let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+        let mut control = space.writer();
+        control.push(&IpTos(tos)).unwrap();
+        sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
+        let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+        let mut received = arrived(&there, &mut [0], &mut space);
+        assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(tos))));
+        let Some(Ok(Message::Other(message))) = received.messages().next() else { panic!("no message") };
+        assert_eq!(message.payload(), [tos], "the kernel gives one byte");
+    }
+}
+
+fn a_type_of_service_of_one_byte_or_four() {
+    let (_there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    here.connect(to).unwrap();
+    for (len, taken) in [(0, false), (1, true), (2, false), (3, false), (4, true), (5, false), (8, false)] {
+        let sent = send_with(&here, numbers::<IpTos>(), &vec![0; len]);
+        assert_eq!(sent, if taken { Ok(1) } else { Err(Errno::INVAL) }, "{len}");
+        assert_eq!(IpTos::decode(&vec![0; len]).is_ok(), taken, "{len}");
+    }
+}
+
+fn where_an_ipv6_datagram_was_sent() {
+    let (there, address) = bound(Ipv6Addr::UNSPECIFIED);
+    let (here, _) = bound(Ipv6Addr::LOCALHOST);
+    set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
+    here.send_to(b"x", (Ipv6Addr::LOCALHOST, address.port())).unwrap();
+    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
+    let mut received = arrived(&there, &mut [0], &mut space);
+    let expected = Ipv6Pktinfo { addr: Ipv6Addr::LOCALHOST, ifindex: interface_of_loopback() };
+    assert_eq!(received.find::<Ipv6Pktinfo>(), Some(Ok(expected)));
+}
+
+fn the_source_of_an_ipv6_answer() {
+    let (there, to) = bound(Ipv6Addr::LOCALHOST);
+    let (here, from) = bound(Ipv6Addr::UNSPECIFIED);
+    let SocketAddr::V6(to) = to else { unreachable!() };
+    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
+    let mut control = space.writer();
+    control.push(&Ipv6Pktinfo::from(Ipv6Addr::LOCALHOST)).unwrap();
+    sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
+    let (_, sender) = there.recv_from(&mut [0]).unwrap();
+    assert_eq!(sender, SocketAddrV6::new(Ipv6Addr::LOCALHOST, from.port(), 0, 0).into());
+    // From an address that is not this machine's.
+    control.clear();
+    control.push(&Ipv6Pktinfo::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
+    let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
+    assert_eq!(sent, Err(Errno::INVAL));
+}
+
+fn the_traffic_class() {
+    let (there, to) = bound(Ipv6Addr::LOCALHOST);
+    let (here, _) = bound(Ipv6Addr::LOCALHOST);
+    here.connect(to).unwrap();
+    set_delivery::<Ipv6Tclass>(&there, true).unwrap();
+    for (class, expected) in [(0, Ok(0)), (1, Ok(1)), (0xb9, Ok(0xb9)), (255, Ok(255)), (256, Err(Errno::INVAL))] {
+        let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
+        let mut control = space.writer();
+        control.push(&Ipv6Tclass(class)).unwrap();
+        let sent = sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
+        assert_eq!(sent.map(|_| ()), expected.map(|_| ()), "{class}");
+        if let Ok(expected) = expected {
+            let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
+            let mut received = arrived(&there, &mut [0], &mut space);
+            assert_eq!(received.find::<Ipv6Tclass>(), Some(Ok(Ipv6Tclass(expected))));
+        }
+    }
+    // RFC 3542 lets -1 stand for the default, which is 0 here. Linux 6.18 sends 255.
+    send_with(&here, numbers::<Ipv6Tclass>(), &(-1_i32).to_ne_bytes()).unwrap();
+    let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
+    let class = arrived(&there, &mut [0], &mut space).find::<Ipv6Tclass>();
+    assert!(matches!(class, Some(Ok(Ipv6Tclass(0 | 255)))), "{class:?}");
+    for len in 0..=8 {
+        let sent = send_with(&here, numbers::<Ipv6Tclass>(), &vec![0; len]);
+        assert_eq!(sent.is_ok(), len == Ipv6Tclass::PAYLOAD_SIZE, "{len}");
+        assert_eq!(Ipv6Tclass::decode(&vec![0; len]).is_ok(), sent.is_ok(), "{len}");
+    }
+}
+
+/// The address is mapped, and the type of service is IPv4's message.
+fn an_ipv4_datagram_on_an_ipv6_socket() {
+    let (there, address) = bound(Ipv6Addr::UNSPECIFIED);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
+    set_delivery::<Ipv6Tclass>(&there, true).unwrap();
+    set_delivery::<IpTos>(&there, true).unwrap();
+    here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
+    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo, Ipv6Tclass, IpTos) }>::new();
+    let mut received = arrived(&there, &mut [0], &mut space);
+    let found = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
+    assert_eq!(found.addr, Ipv4Addr::LOCALHOST.to_ipv6_mapped());
+    assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(0))));
+    assert_eq!(received.find::<Ipv6Tclass>(), None);
+}
+
+fn many_datagrams_as_one() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    here.connect(to).unwrap();
+    set_delivery::<UdpGro>(&there, true).unwrap();
+    let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
+    let mut control = space.writer();
+    control.push(&UdpSegment(4)).unwrap();
+    sendmsg(&here, &[IoSlice::new(b"datagrams")], &control, SendFlags::empty()).unwrap();
+    let (mut data, mut space) = ([0; 65_535], ControlSpace::<{ control_space!(UdpGro) }>::new());
+    let mut received = arrived(&there, &mut data, &mut space);
+    let size = received.find::<UdpGro>().unwrap().unwrap();
+    assert_eq!(size, UdpGro(4));
+    let data = &data[..received.bytes()];
+    assert!(size.segments(data).eq([&b"data"[..], b"gram", b"s"]));
+    // One datagram alone has no size beside it.
+    here.send(b"one").unwrap();
+    let mut space = ControlSpace::<{ control_space!(UdpGro) }>::new();
+    assert_eq!(arrived(&there, &mut [0; 8], &mut space).find::<UdpGro>(), None);
+}
+
+fn a_segment_size_has_two_bytes() {
+    let (_there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    here.connect(to).unwrap();
+    for len in 0..=8 {
+        // The number 1, in as many bytes.
+        let mut payload = vec![0; len];
+        if let Some(low) = if cfg!(target_endian = "little") { payload.first_mut() } else { payload.last_mut() } {
+            *low = 1;
+        }
+        let sent = send_with(&here, numbers::<UdpSegment>(), &payload);
+        assert_eq!(sent, if len == UdpSegment::PAYLOAD_SIZE { Ok(1) } else { Err(Errno::INVAL) }, "{len}");
+        assert_eq!(UdpSegment::decode(&payload).is_ok(), sent.is_ok(), "{len}");
+    }
+}
+
+fn delivery_is_turned_off_again() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    for on in [true, false, true] {
+        set_delivery::<IpPktinfo>(&there, on).unwrap();
+        here.send_to(b"x", to).unwrap();
+        let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+        assert_eq!(arrived(&there, &mut [0], &mut space).find::<IpPktinfo>().is_some(), on);
+    }
+}
+
+fn messages_without_their_option_do_not_arrive() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    here.send_to(b"x", to).unwrap();
+    assert_eq!(arrived(&there, &mut [0], &mut [0; 256]).messages().count(), 0);
+}
+
+/// What an option has delivered is of its kind: the numbers of options and messages belong together.
+fn the_options_of_unix_sockets() {
+    let (here, there) = pair(SocketType::DGRAM);
+    set_delivery::<ScmSecurity<'_>>(&there, true).unwrap();
+    // The label itself arrives only where a security module gives one.
+    send_plain(&here, b"x").unwrap();
+    let mut room = [0; 256];
+    let mut received = receive(&there, &mut [0], &mut room);
+    assert!(received.messages().all(|message| matches!(message, Ok(Message::ScmSecurity(_)))));
+    drop(received);
+    set_delivery::<ScmSecurity<'_>>(&there, false).unwrap();
+
+    match set_delivery::<ScmPidfd>(&there, true) {
+        Ok(()) => {
+            send_plain(&here, b"x").unwrap();
+            let mut received = receive(&there, &mut [0], &mut room);
+            assert!(matches!(received.messages().next(), Some(Ok(Message::ScmPidfd(_)))));
+        }
+        // Before Linux 6.5.
+        Err(error) => assert_eq!(error, Errno::NOPROTOOPT),
+    }
+}
+
+fn an_option_that_the_socket_does_not_have() {
+    struct Unknown;
+    impl ControlKind for Unknown {
+        const LEVEL: i32 = 0;
+        const TYPE: i32 = 30_000;
+    }
+    impl DeliveredOnRequest for Unknown {
+        const OPTION: i32 = 30_000;
+    }
+    let (socket, _) = bound(Ipv4Addr::LOCALHOST);
+    assert_eq!(set_delivery::<Unknown>(&socket, true), Err(Errno::NOPROTOOPT));
+    let (here, _there) = pair(SocketType::DGRAM);
+    assert!(set_delivery::<IpTos>(&here, true).is_err());
+    assert_eq!(set_delivery::<IpTos>(&files(1)[0], true), Err(Errno::NOTSOCK));
+}
+
+fn room_for_one_of_two() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    set_delivery::<IpPktinfo>(&there, true).unwrap();
+    set_delivery::<IpTos>(&there, true).unwrap();
+    here.send_to(b"x", to).unwrap();
+    let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+    let mut data = [0];
+    let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
+    assert!(received.control_truncated());
+    assert!(received.find::<IpPktinfo>().unwrap().is_ok());
+    assert_eq!(received.find::<IpTos>(), None);
+}
