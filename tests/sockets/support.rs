@@ -42,8 +42,8 @@ pub fn is_compat() -> bool {
 }
 
 /// Whether the C library's `sendmsg` gives the kernel a copy of the control messages, with zeros where it says padding is:
-/// what 64-bit musl does, through a buffer of 1 KiB and one header.
-pub const C_LIBRARY_COPIES: bool = cfg!(all(target_env = "musl", target_pointer_width = "64"));
+/// what 64-bit musl does, through a buffer of 1 KiB and one header, where it is asked.
+pub const C_LIBRARY_COPIES: bool = cfg!(all(backend = "libc", target_env = "musl", target_pointer_width = "64"));
 pub const ROOM_OF_THE_COPY: usize = 1024 + NATIVE.header_size();
 
 /// The numbers of this process's descriptors.
