@@ -15,7 +15,7 @@ tests![
     fifty_two_bytes_with_an_unpadded_tail,
     an_unread_pidfd if pidfd,
     credentials_and_a_buffer_for_exactly_one_descriptor,
-    two_descriptors_into_room_for_one if the_kernels_truncation,
+    two_descriptors_into_room_for_one if room_for_two_or_the_kernels_truncation,
     truncated_then_dropped if the_kernels_truncation,
     an_untruncated_length_from_apple,
     a_length_of_zero_or_of_everything,
