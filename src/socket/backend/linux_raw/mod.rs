@@ -6,6 +6,7 @@
 //!
 //! No piece of assembly says that it only reads memory (`readonly`). Of these calls only `sendmsg` does no more, and
 //! while it waits others may write what is read after it.
+#![cfg_attr(not(batched_calls), allow(dead_code, unused_imports, reason = "whoever tests the loop does without these"))]
 
 #[cfg_attr(target_arch = "x86_64", path = "arch/x86_64.rs")]
 #[cfg_attr(target_arch = "x86", path = "arch/x86.rs")]

@@ -25,3 +25,18 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
     }
     to
 }
+
+/// # Safety
+///
+/// `count` bytes at each can be read.
+// SAFETY: no other function of the program has this name.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bcmp(one: *const u8, other: *const u8, count: usize) -> i32 {
+    for index in 0..count {
+        // SAFETY: the caller says that they can be read.
+        if unsafe { one.add(index).read_volatile() != other.add(index).read_volatile() } {
+            return 1;
+        }
+    }
+    0
+}

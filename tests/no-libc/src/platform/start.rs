@@ -1,6 +1,6 @@
 //! Where the program starts and ends.
 
-use crate::arch;
+use super::arch;
 use core::ptr;
 
 // The kernel starts the program with the stack as it is before a call instruction, which puts the address to return to
@@ -21,7 +21,7 @@ extern "C" fn _start() -> ! {
 }
 
 extern "C" fn start() -> ! {
-    exit(if super::pass_a_descriptor().is_some() { 0 } else { 1 })
+    exit(if crate::run().is_some() { 0 } else { 1 })
 }
 
 pub fn exit(code: usize) -> ! {

@@ -5,20 +5,7 @@
 #![no_std]
 #![no_main]
 
-/// The crate's own assembly: it ends the program as well.
-#[cfg_attr(target_arch = "x86_64", path = "../../../src/socket/backend/linux_raw/arch/x86_64.rs")]
-#[cfg_attr(target_arch = "x86", path = "../../../src/socket/backend/linux_raw/arch/x86.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "../../../src/socket/backend/linux_raw/arch/aarch64.rs")]
-#[cfg_attr(target_arch = "arm", path = "../../../src/socket/backend/linux_raw/arch/arm.rs")]
-#[cfg_attr(target_arch = "riscv64", path = "../../../src/socket/backend/linux_raw/arch/riscv64.rs")]
-#[cfg_attr(target_arch = "loongarch64", path = "../../../src/socket/backend/linux_raw/arch/loongarch64.rs")]
-#[cfg_attr(target_arch = "s390x", path = "../../../src/socket/backend/linux_raw/arch/s390x.rs")]
-#[allow(dead_code, reason = "the program itself needs one call only")]
-mod arch;
-#[cfg(target_arch = "loongarch64")]
-mod c_functions;
-mod memory;
-mod start;
+mod platform;
 
 use ancillary::message::ScmRights;
 use ancillary::{ControlSpace, control_space, recvmsg, sendmsg};
@@ -27,7 +14,8 @@ use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-fn pass_a_descriptor() -> Option<()> {
+/// What the program is for, from where it starts.
+fn run() -> Option<()> {
     let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
     let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
@@ -41,9 +29,4 @@ fn pass_a_descriptor() -> Option<()> {
     let arrived = received.complete().ok()?.take_descriptors().next()?.ok()?;
     rustix::io::write(arrived, b"through it").ok()?;
     (rustix::io::read(&reader, &mut data) == Ok(10)).then_some(())
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    start::exit(101)
 }

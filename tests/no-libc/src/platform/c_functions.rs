@@ -1,7 +1,7 @@
 //! For LoongArch rustix has no assembly of its own: these are the functions it calls instead, which here are nobody
 //! else's.
 
-use crate::arch::syscall5;
+use super::arch::syscall5;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 
