@@ -31,6 +31,8 @@
 mod batch;
 mod descriptors;
 mod messages;
+#[cfg(linux_kernel)]
+mod multishot;
 mod receive;
 mod with_data;
 

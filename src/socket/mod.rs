@@ -46,6 +46,10 @@ mod batch;
 mod c_definitions;
 mod delivery;
 mod header;
+#[cfg(linux_kernel)]
+mod multishot;
+#[cfg(linux_kernel)]
+mod recvmsg_out;
 mod room;
 #[cfg(linux_kernel)]
 mod this_process;
@@ -54,7 +58,15 @@ pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
 pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
+#[cfg(linux_kernel)]
+pub use multishot::MultishotHeader;
+#[cfg(linux_kernel)]
+pub(crate) use multishot::Parts;
+#[cfg(linux_kernel)]
+pub use recvmsg_out::{RecvmsgOut, RecvmsgOutError};
 pub use room::RecvRoom;
+#[cfg(linux_kernel)]
+pub(crate) use room::address_at;
 pub(crate) use room::{Filled, Slice};
 
 use crate::control::ControlWriter;

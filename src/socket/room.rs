@@ -110,16 +110,27 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     /// As [`filled`](Self::filled).
     #[inline]
     unsafe fn address(&self, header: &MsgHdr) -> Option<SocketAddrAny> {
-        // A sender without a name leaves no address, or one of no family.
         let len = (header.msg_namelen as usize).min(size_of::<SocketAddrStorage>());
-        if len < FAMILY_END {
-            return None;
-        }
-        // SAFETY: the call has written an address of `len` bytes, which the comparison shows to reach past the family
-        // field.
-        let address = unsafe { SocketAddrAny::read(self.address.as_ptr(), len as u32) };
-        (address.address_family() != AddressFamily::UNSPEC).then_some(address)
+        // SAFETY: the call has written an address of that length.
+        unsafe { address_at(self.address.as_ptr(), len) }
     }
+}
+
+/// The address that a system has written, if any: a sender without a name leaves none, or one of no family.
+///
+/// # Safety
+///
+/// At `pointer`, of any alignment, are `len` bytes that are initialised, and if they reach past the family field they
+/// are an address.
+#[inline]
+pub(crate) unsafe fn address_at(pointer: *const SocketAddrStorage, len: usize) -> Option<SocketAddrAny> {
+    if !(FAMILY_END..=size_of::<SocketAddrStorage>()).contains(&len) {
+        return None;
+    }
+    // SAFETY: the caller promises an address of `len` bytes, which the comparison shows to reach past the family field
+    // and to be no longer than any address.
+    let address = unsafe { SocketAddrAny::read(pointer, len as u32) };
+    (address.address_family() != AddressFamily::UNSPEC).then_some(address)
 }
 
 /// One of the slices a room has for data, after the call: to be read.
