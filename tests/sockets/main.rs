@@ -23,6 +23,8 @@ mod peer_bugs;
 #[cfg(target_os = "linux")]
 mod pidfd_refusal_and_label;
 #[cfg(target_os = "linux")]
+mod recvmsg_out;
+#[cfg(target_os = "linux")]
 mod sending;
 #[cfg(target_os = "linux")]
 mod support;
@@ -46,6 +48,7 @@ fn main() -> std::process::ExitCode {
         peer_bugs::TESTS,
         batches::TESTS,
         internet::TESTS,
+        recvmsg_out::TESTS,
         backends::TESTS,
     ];
     harness::run_tests(arguments, tests.concat(), support::leaving_no_descriptor)
