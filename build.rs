@@ -13,6 +13,8 @@
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
 //! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
+//! - `io_uring_crate`: the crate `io-uring`, which tests and an example use, knows the target. `Cargo.toml` makes the
+//!   same choice once more.
 
 use std::env;
 
@@ -131,6 +133,12 @@ impl Target {
             && matches!(self.os.as_str(), "linux" | "android" | "freebsd" | "netbsd" | "openbsd")
     }
 
+    fn has_io_uring_crate(&self) -> bool {
+        matches!(self.arch.as_str(), "x86_64" | "aarch64" | "riscv64" | "loongarch64" | "powerpc64")
+            && self.os == "linux"
+            && self.pointer_width == 64
+    }
+
     fn linux_socket_header(&self) -> &'static str {
         match self.arch.as_str() {
             arch if arch.starts_with("mips") => "mips",
@@ -228,6 +236,7 @@ fn main() {
         ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
         ("peek_installs_descriptors", linux_kernel),
+        ("io_uring_crate", target.has_io_uring_crate()),
     ] {
         declare(name, &[]);
         if holds {

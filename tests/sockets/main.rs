@@ -24,6 +24,8 @@ mod peer_bugs;
 mod pidfd_refusal_and_label;
 #[cfg(target_os = "linux")]
 mod recvmsg_out;
+#[cfg(io_uring_crate)]
+mod ring;
 #[cfg(target_os = "linux")]
 mod sending;
 #[cfg(target_os = "linux")]
@@ -49,6 +51,10 @@ fn main() -> std::process::ExitCode {
         batches::TESTS,
         internet::TESTS,
         recvmsg_out::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::prepared_headers::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::TESTS,
         backends::TESTS,
     ];
     harness::run_tests(arguments, tests.concat(), support::leaving_no_descriptor)

@@ -98,6 +98,7 @@ fn close(number: RawFd) {
     drop(unsafe { OwnedFd::from_raw_fd(number) });
 }
 
+#[allow(clippy::unnecessary_cast, reason = "the fields have other types in other C libraries")]
 fn a_header_is_two_lengths() {
     for (name_room, control_room) in [(0, 0), (16, 0), (0, 24), (128, 4096), (i32::MAX as usize - FIXED, 0)] {
         let header = MultishotHeader::new(name_room, control_room).unwrap();
