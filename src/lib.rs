@@ -78,6 +78,10 @@
 //! `std` (default) is for interoperation only: the descriptor and I/O slice types are then the standard library's.
 //! Without it they are rustix's own of the same names.
 //!
+//! `use-libc` has the C library make the system calls where this crate would make them itself, on Linux:
+//! [`socket`](socket#who-makes-the-calls) tells the differences. So does `--cfg ancillary_use_libc` in `RUSTFLAGS`, for
+//! a whole tree of crates.
+//!
 //! # Systems
 //!
 //! [`layout`] and [`control`] are there for every target, with any [`Layout`] that is named; a [target with a layout of

@@ -112,8 +112,8 @@ impl fmt::Debug for SendSlot<'_> {
 /// Returns how many were sent: fewer than there are if one could not be, or if there are more than the system takes in
 /// one call (1024 on Linux). Of each that was, [`SendSlot::sent`] tells the bytes.
 ///
-/// Linux, Android, FreeBSD, NetBSD and OpenBSD have a call of this name (in musl and FreeBSD it is a loop of the C
-/// library's). Elsewhere it is a loop of [`sendmsg`](crate::sendmsg) with the same meaning.
+/// Linux, Android, FreeBSD, NetBSD and OpenBSD have a call of this name (in FreeBSD's C library, and in musl where that
+/// is asked, it is a loop). Elsewhere it is a loop of [`sendmsg`](crate::sendmsg) with the same meaning.
 ///
 /// # Errors
 ///

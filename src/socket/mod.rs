@@ -37,6 +37,29 @@
 //! }
 //! ```
 //!
+//! # Who makes the calls
+//!
+//! | target | backend | one message | many |
+//! |---|---|---|---|
+//! | Linux on x86_64, aarch64, riscv64, loongarch64 | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg` |
+//! | Linux on arm | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg`; `recvmmsg_time64` if the kernel lacks the latter |
+//! | Linux on x86, s390x | raw | `socketcall` of `SYS_SENDMSG`, `SYS_RECVMSG` | `socketcall` of `SYS_SENDMMSG`, `SYS_RECVMMSG` |
+//! | Linux on other processors and with the x32 ABI, Android, FreeBSD, NetBSD, OpenBSD | libc | `sendmsg()`, `recvmsg()` | `sendmmsg()`, `recvmmsg()` |
+//! | other systems | libc | `sendmsg()`, `recvmsg()` | a loop of these |
+//!
+//! The raw backend makes Linux's system calls itself and gives them the kernel's own structures; with it the crate does
+//! not depend on the `libc` crate. (rustix does, on loongarch64 and s390x.) The differences to a C library's functions:
+//! - They are no cancellation points: what `pthread_cancel` asks of a thread waits for another call of the C library's.
+//! - 64-bit musl copies control messages into a buffer of 1 KiB first, and refuses more with `ENOMEM`.
+//! - What stands between a program and its C library does not see them: functions that `LD_PRELOAD` puts in front, for
+//!   example. `seccomp` and `ptrace` do; where the table says `socketcall`, that is what they see.
+//! - `errno` stays as it was.
+//!
+//! The libc backend can be had on the targets of the first three rows too: with the feature `use-libc` (which asks
+//! rustix for the same), or for a whole tree of crates with `--cfg ancillary_use_libc` in `RUSTFLAGS` (rustix's is
+//! `--cfg rustix_use_libc`). Miri gets it, and the sanitizers that watch what C functions do to memory: address,
+//! hwaddress, memory and thread. (rustix's own calls stay raw with a sanitizer unless told otherwise.)
+//!
 //! `unsafe` is here because a system call reads and writes memory through pointers.
 
 mod backend;
