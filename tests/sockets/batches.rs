@@ -1,5 +1,6 @@
 //! Many messages in one call.
 
+use crate::harness::the_kernel_itself;
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{ScmCredentials, ScmRights};
@@ -21,11 +22,11 @@ tests![
     a_panic_while_walking_closes_the_rest,
     an_owner_outlives_the_walk_but_not_the_rooms,
     descriptors_are_close_on_exec,
-    each_message_is_truncated_by_itself,
+    each_message_is_truncated_by_itself if the_kernels_truncation,
     fewer_rooms_than_slots_and_the_other_way_round,
     no_messages_at_all,
     waiting_for_one,
-    a_timeout_ends_after_a_message,
+    a_timeout_ends_after_a_message if the_kernels_timeouts,
     nothing_there_is_an_error,
     a_peeked_batch_owns_what_it_was_shown,
     each_sender_has_its_address,
@@ -42,6 +43,10 @@ tests![
 ];
 
 const ROOM: usize = control_space!(ScmRights[4]);
+
+fn the_kernels_timeouts() -> Result<(), String> {
+    the_kernel_itself("a batch waits for all its messages, whatever the timeout")
+}
 
 fn slots<const N: usize>() -> [RecvSlot; N] {
     [const { RecvSlot::new() }; N]

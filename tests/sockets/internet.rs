@@ -1,5 +1,6 @@
 //! Messages of IPv4, IPv6 and UDP, each turned on with one call, over the loopback interface.
 
+use crate::harness::the_kernel_itself;
 use crate::support::*;
 use crate::tests;
 use ancillary::control::{ControlMemory, FixedPayload};
@@ -15,13 +16,13 @@ use rustix::net::{RecvFlags, SendFlags, SocketType};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 
 tests![
-    where_an_ipv4_datagram_was_sent,
+    where_an_ipv4_datagram_was_sent if payloads_have_this_byte_order,
     the_source_of_an_ipv4_answer,
-    the_type_of_service,
+    the_type_of_service if payloads_have_this_byte_order,
     a_type_of_service_of_one_byte_or_four,
-    where_an_ipv6_datagram_was_sent if there_is_ipv6,
+    where_an_ipv6_datagram_was_sent if there_is_ipv6_of_this_byte_order,
     the_source_of_an_ipv6_answer if there_is_ipv6,
-    the_traffic_class if there_is_ipv6,
+    the_traffic_class if there_is_ipv6_of_this_byte_order,
     an_ipv4_datagram_on_an_ipv6_socket if there_is_ipv6,
     many_datagrams_as_one if there_is_gro,
     a_segment_size_has_two_bytes,
@@ -29,14 +30,26 @@ tests![
     messages_without_their_option_do_not_arrive,
     the_options_of_unix_sockets,
     an_option_that_the_socket_does_not_have,
-    room_for_one_of_two,
+    room_for_one_of_two if the_kernels_truncation,
 ];
 
 fn there_is_ipv6() -> Result<(), String> {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).map(drop).map_err(|error| format!("no IPv6 here ({error})"))
 }
 
+fn payloads_have_this_byte_order() -> Result<(), String> {
+    if cfg!(target_endian = "little") {
+        return Ok(());
+    }
+    the_kernel_itself("payloads of IPv4, IPv6 and UDP have the byte order of the machine around it")
+}
+
+fn there_is_ipv6_of_this_byte_order() -> Result<(), String> {
+    there_is_ipv6().and_then(|()| payloads_have_this_byte_order())
+}
+
 fn there_is_gro() -> Result<(), String> {
+    payloads_have_this_byte_order()?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     set_delivery::<UdpGro>(&socket, true).map_err(|error| format!("this kernel has no UDP_GRO ({error})"))
 }
