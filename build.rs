@@ -134,9 +134,9 @@ impl Target {
     }
 
     fn has_io_uring_crate(&self) -> bool {
-        matches!(self.arch.as_str(), "x86_64" | "aarch64" | "riscv64" | "loongarch64" | "powerpc64")
-            && self.os == "linux"
-            && self.pointer_width == 64
+        let known = matches!(self.arch.as_str(), "x86_64" | "aarch64" | "riscv64" | "loongarch64" | "powerpc64");
+        let told = env::var_os("CARGO_CFG_IO_URING_SKIP_ARCH_CHECK").is_some();
+        self.os == "linux" && (told || known && self.pointer_width == 64)
     }
 
     fn linux_socket_header(&self) -> &'static str {

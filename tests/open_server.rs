@@ -1,7 +1,6 @@
 //! The example `open_server`, run as a user would run it.
 
 use libtest_mimic::Arguments;
-use serde::Deserialize;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
@@ -29,30 +28,9 @@ fn an_example_that_starts_itself() -> Result<(), String> {
     harness::the_kernel_itself("a program cannot start itself: the machine does not know how to run it")
 }
 
-/// The example, built of this source, and by whatever the environment tells cargo.
 fn example() -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    harness::command(PROGRAM.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--example", "open_server", "--message-format=json"]);
-        // Tests are in TARGET/PROFILE/deps. If the environment names the directory, cargo knows of it.
-        if std::env::var_os("CARGO_TARGET_DIR").is_none() {
-            cargo.arg("--target-dir").arg(std::env::current_exe().unwrap().ancestors().nth(3).unwrap());
-        }
-        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().unwrap();
-        assert!(built.status.success());
-        text(&built.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Built>(line).unwrap().executable)
-            .next_back()
-            .unwrap()
-    }))
-}
-
-/// What cargo says of what it has built.
-#[derive(Deserialize)]
-struct Built {
-    executable: Option<PathBuf>,
+    harness::command(PROGRAM.get_or_init(|| harness::build_example("open_server")))
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -17,6 +17,8 @@ tests![
     sending_and_receiving,
     #[cfg(target_os = "linux")]
     the_rest,
+    #[cfg(target_os = "linux")]
+    splitting_a_buffer_of_a_ring,
     an_allocation_would_be_seen,
 ];
 
@@ -150,6 +152,24 @@ impl std::fmt::Write for Drawing {
         self.used += text.len();
         Ok(())
     }
+}
+
+/// What a ring leaves in a buffer, and what is wrong with one that is too short.
+#[cfg(target_os = "linux")]
+fn splitting_a_buffer_of_a_ring() {
+    use ancillary::socket::MultishotHeader;
+
+    let split = without_allocation(|| {
+        let header = MultishotHeader::new(4, 24).ok()?;
+        let mut buffer = [0; 16 + 4 + 24 + 1];
+        buffer[8..12].copy_from_slice(&1u32.to_ne_bytes());
+        assert!(header.split(&buffer[..20]).is_err());
+        assert_eq!(header.split(&buffer).ok()?.messages().count(), 0);
+        // SAFETY: it is as a ring leaves it, and there is nothing in it that could be owned.
+        let (mut received, data) = unsafe { header.received(&mut buffer) }.ok()?;
+        Some((received.take_descriptors().count(), data.len()))
+    });
+    assert_eq!(split, Some((0, 1)));
 }
 
 /// The allocator does abort: another process does what must not be done.

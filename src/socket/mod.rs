@@ -5,7 +5,8 @@
 //! | [`sendmsg`], [`sendmsg_addr`] | one call, checked by the compiler |
 //! | [`sendmmsg`], [`SendSlot`] | many messages in one call; [`recvmmsg`](crate::recvmmsg) takes [`RecvRoom`] and [`RecvSlot`] |
 //! | [`set_delivery`] | asks for messages that the system delivers on request |
-//! | [`SendHeader`], [`RecvHeader`] | prepared headers, for a call that somebody else makes |
+//! | [`SendHeader`], [`RecvHeader`] | prepared headers, for [a call that somebody else makes](#somebody-elses-call) |
+//! | `MultishotHeader`, `RecvmsgOut` | on Linux, the same for the multishot RECVMSG of io_uring, and what it leaves in a buffer |
 //! | [`sendmsg_raw`], [`recvmsg_raw`] | the call on a prepared header |
 //!
 //! The safe [`recvmsg`](crate::recvmsg) is in the next room, [`received`](crate::received), because what it returns
@@ -59,6 +60,36 @@
 //! rustix for the same), or for a whole tree of crates with `--cfg ancillary_use_libc` in `RUSTFLAGS` (rustix's is
 //! `--cfg rustix_use_libc`). Miri gets it, and the sanitizers that watch what C functions do to memory: address,
 //! hwaddress, memory and thread. (rustix's own calls stay raw with a sanitizer unless told otherwise.)
+//!
+//! # Somebody else's call
+//!
+//! A runtime that waits until a socket is ready needs nothing of this: on a socket that does not block,
+//! [`recvmsg`](crate::recvmsg) and [`sendmsg`] return `WOULDBLOCK`, and that is what such a runtime asks for. The examples
+//! `tokio` and `mio` pass 20,000 descriptors that way.
+//!
+//! Who makes the system call elsewhere, first of all with io_uring, gives it a prepared header:
+//!
+//! 1. Prepare it. [`SendHeader::as_ptr`] and [`RecvHeader::as_mut_ptr`] give a pointer to a `struct msghdr`, to be cast
+//!    to whatever type the call has for that. It does not change that headers are `Send`: one thread may prepare what
+//!    another submits.
+//! 2. Say [`CLOEXEC_ON_RECEIVE`] where something is received, and `SendFlags::NOSIGNAL` where something is sent.
+//! 3. Leave the header where it is, and with it all that it has borrowed, for as long as the system may look:
+//!
+//! | request | until | and then |
+//! |---|---|---|
+//! | SENDMSG | its completion | the header can be used again as it is |
+//! | SENDMSG_ZC | its notification: the completion without `IORING_CQE_F_MORE` | as above |
+//! | RECVMSG | its completion | [`RecvHeader::received`], [`RecvHeader::into_received`] |
+//! | multishot RECVMSG | the ring has taken the request | for each completion, `MultishotHeader::received` or `split` |
+//!
+//! 4. Give what has come to its owner before anything else, so that no way out of a function is before it. A result that
+//!    is negative has brought nothing: parse nothing.
+//!
+//! Nothing owns descriptors between the completion and step 4. Who gives up a request that receives has to cancel it,
+//! and still to look at every completion that it has.
+//!
+//! The example `io_uring` does all of this in one program. A call that fills some other structure has
+//! [`Received::from_raw_parts`](crate::Received::from_raw_parts).
 //!
 //! `unsafe` is here because a system call reads and writes memory through pointers.
 

@@ -7,8 +7,10 @@
 #![allow(dead_code, reason = "no test program needs all of it")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use serde::Deserialize;
 use std::ffi::OsStr;
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
 
 #[derive(Clone, Copy)]
 pub struct Test {
@@ -76,4 +78,28 @@ pub fn the_kernel_itself(unlike: &str) -> Result<(), String> {
         Some(emulator) => Err(format!("in `{emulator}`, {unlike}")),
         None => Ok(()),
     }
+}
+
+/// Builds an example of this source, by whatever the environment tells cargo, and says where it is.
+pub fn build_example(name: &str) -> PathBuf {
+    /// What cargo says of what it has built.
+    #[derive(Deserialize)]
+    struct Built {
+        executable: Option<PathBuf>,
+    }
+
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", name, "--message-format=json"]);
+    // Tests are in TARGET/PROFILE/deps. If the environment names the directory, cargo knows of it.
+    if std::env::var_os("CARGO_TARGET_DIR").is_none() {
+        cargo.arg("--target-dir").arg(std::env::current_exe().unwrap().ancestors().nth(3).unwrap());
+    }
+    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().unwrap();
+    assert!(built.status.success());
+    String::from_utf8(built.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Built>(line).unwrap().executable)
+        .next_back()
+        .unwrap()
 }
