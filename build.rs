@@ -64,6 +64,7 @@ struct Target {
     os: String,
     arch: String,
     vendor: String,
+    env: String,
     pointer_width: u32,
     little_endian: bool,
     /// What watches a program from inside: sees a C library's calls, and no others.
@@ -80,6 +81,7 @@ impl Target {
             os: get("OS"),
             arch: get("ARCH"),
             vendor: get("VENDOR"),
+            env: get("ENV"),
             pointer_width: get("POINTER_WIDTH").parse().unwrap_or(64),
             little_endian: get("ENDIAN") == "little",
             watched: is_set("CARGO_CFG_MIRI") || sanitizers.split(',').any(|name| WATCHING_SANITIZERS.contains(&name)),
@@ -127,10 +129,13 @@ impl Target {
         if raw { "linux_raw" } else { "libc" }
     }
 
-    /// `--cfg ancillary_batches_by_loop` does without them: for testing what other systems have in their place.
+    /// Whether the kernel has them: the C libraries of FreeBSD and musl have loops of their own under these names, which
+    /// mean something else. `--cfg ancillary_batches_by_loop` does without: for testing what is in their place.
     fn has_batched_calls(&self) -> bool {
+        let musls = self.env == "musl" && self.backend() == "libc";
         env::var_os("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP").is_none()
-            && matches!(self.os.as_str(), "linux" | "android" | "freebsd" | "netbsd" | "openbsd")
+            && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
+            && !musls
     }
 
     fn has_io_uring_crate(&self) -> bool {

@@ -214,3 +214,36 @@ fn credentials_are_process_user_group() {
     writer.push(&who).unwrap();
     assert_eq!(ControlMessages::new(writer.as_bytes()).next().unwrap().unwrap().payload(), payload);
 }
+
+/// The bytes of what is sent, and what an `int` means that says no more than a byte.
+#[cfg(target_os = "linux")]
+#[test]
+fn internet_messages_to_the_byte() {
+    use ancillary::message::{DecodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, UdpGro, UdpSegment};
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    fn payload<M: for<'fd> ancillary::message::EncodeMessage<'fd>>(message: M) -> Vec<u8> {
+        let mut space = ancillary::ControlSpace::<64>::new();
+        let mut control = space.writer();
+        control.push(&message).unwrap();
+        ancillary::ControlMessages::new(control.as_bytes()).next().unwrap().unwrap().payload().to_vec()
+    }
+
+    assert_eq!(payload(IpTos(0xb9)), 0xb9_i32.to_ne_bytes());
+    assert_eq!(payload(Ipv6Tclass(-1)), [0xff; 4]);
+    assert_eq!(payload(UdpSegment(0x0102)), 0x0102_u16.to_ne_bytes());
+    let info = IpPktinfo { ifindex: 1, spec_dst: Ipv4Addr::new(2, 3, 4, 5), addr: Ipv4Addr::new(6, 7, 8, 9) };
+    assert_eq!(payload(info), [&1_u32.to_ne_bytes()[..], &[2, 3, 4, 5, 6, 7, 8, 9]].concat());
+    let info = Ipv6Pktinfo { addr: Ipv6Addr::LOCALHOST, ifindex: 7 };
+    assert_eq!(payload(info), [&Ipv6Addr::LOCALHOST.octets()[..], &7_u32.to_ne_bytes()].concat());
+
+    assert_eq!(IpTos::decode(&0xb9_i32.to_ne_bytes()), Ok(IpTos(0xb9)));
+    for ecn in 0..4 {
+        assert_eq!((IpTos(0xb8 + ecn).ecn(), Ipv6Tclass(0xb8 + i32::from(ecn)).ecn()), (ecn, ecn));
+    }
+    let count = |size, data: &[u8]| UdpGro(size).segments(data).count();
+    assert_eq!(
+        [count(1, b"abc"), count(0, b"abc"), count(-1, b"abc"), count(3, b"abc"), count(1, b"")],
+        [3, 1, 1, 1, 0]
+    );
+}

@@ -3,7 +3,8 @@ use core::ffi::c_int;
 
 /// A kind of message that the system delivers on sockets that have asked for it, by turning an option on.
 ///
-/// [`set_delivery`](crate::socket::set_delivery) asks. The option often has another number than the message.
+/// [`set_delivery`](crate::socket::set_delivery) asks. The option often has another number than the message. Its value is
+/// a switch, 0 or 1: never name an option here whose value is something else, such as the number of a descriptor.
 ///
 /// ```
 /// use ancillary::message::{ControlKind, DeliveredOnRequest};

@@ -92,8 +92,8 @@ impl DecodeMessage<'_> for IpPktinfo {
 /// ```
 /// use ancillary::message::{DecodeMessage, IpTos};
 ///
-/// let tos = IpTos::decode(&[0b101110_01])?;
-/// assert_eq!((tos, tos.ecn()), (IpTos(0xb9), 1));
+/// let tos = IpTos::decode(&[0b101110_10])?;
+/// assert_eq!((tos, tos.ecn()), (IpTos(0xba), 2));
 /// assert!(IpTos::decode(&[0, 0]).is_err());
 /// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
@@ -143,7 +143,7 @@ impl DecodeMessage<'_> for IpTos {
     #[inline]
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
         if let Ok(as_sent) = exactly(payload) {
-            // The kernel takes the lowest byte of it.
+            // The kernel refuses to send what is not a byte, so its lowest byte is all there is.
             return Ok(IpTos(c_int::from_ne_bytes(*as_sent) as u8));
         }
         exactly(payload).map(|[tos]| IpTos(*tos))

@@ -89,8 +89,8 @@ impl DecodeMessage<'_> for Ipv6Pktinfo {
 /// ```
 /// use ancillary::message::{DecodeMessage, Ipv6Tclass};
 ///
-/// let class = Ipv6Tclass::decode(&0xb9_i32.to_ne_bytes())?;
-/// assert_eq!((class, class.ecn()), (Ipv6Tclass(0xb9), 1));
+/// let class = Ipv6Tclass::decode(&0xba_i32.to_ne_bytes())?;
+/// assert_eq!((class, class.ecn()), (Ipv6Tclass(0xba), 2));
 /// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -25,12 +25,8 @@ pub const IPV6_TCLASS: c_int = 61;
 /// The option of level [`IPPROTO_IPV6`] that has [`IPV6_TCLASS`] delivered.
 pub const IPV6_RECVTCLASS: c_int = 57;
 
-/// A flag: wait for the first message of a batch only.
-pub(crate) const MSG_WAITFORONE: c_int = 0x80000;
-
 /// As many internal pointers of 8 bytes as fit in one mbuf cluster of 2048 with a header: `unp_internalize`.
 pub(crate) const SCM_MAX_FD: usize = 254;
 
 same_in_libc!(SOL_SOCKET, SCM_RIGHTS, SCM_TIMESTAMP, SCM_CREDS, SCM_CREDS2);
 same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
-same_in_libc!(MSG_WAITFORONE);

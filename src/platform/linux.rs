@@ -66,7 +66,7 @@ pub const UDP_SEGMENT: c_int = 103;
 pub const UDP_GRO: c_int = 104;
 
 /// A flag: wait for the first message of a batch only.
-pub(crate) const MSG_WAITFORONE: c_int = 0x10000;
+pub const MSG_WAITFORONE: c_int = 0x10000;
 
 /// `include/net/scm.h`.
 pub(crate) const SCM_MAX_FD: usize = 253;

@@ -23,7 +23,7 @@ pub const IPV6_TCLASS: c_int = 61;
 pub const IPV6_RECVTCLASS: c_int = 57;
 
 /// A flag: wait for the first message of a batch only.
-pub(crate) const MSG_WAITFORONE: c_int = 0x2000;
+pub const MSG_WAITFORONE: c_int = 0x2000;
 
 /// No limit is known: the kernel judges.
 pub(crate) const SCM_MAX_FD: usize = usize::MAX;

@@ -21,7 +21,7 @@ pub const IPV6_TCLASS: c_int = 61;
 pub const IPV6_RECVTCLASS: c_int = 57;
 
 /// A flag: wait for the first message of a batch only.
-pub(crate) const MSG_WAITFORONE: c_int = 0x1000;
+pub const MSG_WAITFORONE: c_int = 0x1000;
 
 /// As many `struct fdpass` of 16 bytes as fit in one mbuf cluster of 2048: `sys/kern/uipc_usrreq.c`.
 pub(crate) const SCM_MAX_FD: usize = 127;

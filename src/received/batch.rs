@@ -14,12 +14,12 @@ use rustix::net::RecvFlags;
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
 /// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec.
 ///
-/// Linux, Android, FreeBSD, NetBSD and OpenBSD have a call of this name (in FreeBSD it is a loop of the C library's).
-/// Elsewhere it is a loop of [`recvmsg`](crate::recvmsg) with the same meaning.
+/// Linux, Android, NetBSD and OpenBSD have a call of this name. Elsewhere it is a loop of [`recvmsg`](crate::recvmsg)
+/// with the same meaning, on FreeBSD too, where the C library's own looks at the timeout before the first message only.
 ///
 /// # Waiting
 ///
-/// On a socket that blocks, the call waits until *all* rooms are filled.
+/// On a socket that blocks, the call waits until *all* rooms are filled. (NetBSD and OpenBSD fill no more than 1024.)
 /// - With [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE) it waits for the first message, and then takes what is there.
 /// - `timeout` does less than it promises: the system looks at the time only when a message has arrived. If none comes
 ///   any more, the call waits for ever, with the messages it already has. A time limit that holds is the socket's own
@@ -31,10 +31,9 @@ use rustix::net::RecvFlags;
 /// error of a later one ends the batch before it. Linux keeps it, and the next call on the socket returns it, unless
 /// another error comes between; where it is not kept, [`ReceivedBatch::error`] tells it.
 ///
-/// Manual pages: [Linux], [FreeBSD], [NetBSD], [OpenBSD].
+/// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///
 /// [Linux]: https://man7.org/linux/man-pages/man2/recvmmsg.2.html
-/// [FreeBSD]: https://man.freebsd.org/cgi/man.cgi?query=recvmmsg&sektion=2
 /// [NetBSD]: https://man.netbsd.org/recvmmsg.2
 /// [OpenBSD]: https://man.openbsd.org/recvmmsg.2
 ///

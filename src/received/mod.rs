@@ -185,7 +185,8 @@ impl<'c> Received<'c> {
     /// How many bytes of data the call returned.
     ///
     /// At most as many as the slices have, unless the call was asked for the true length of a datagram
-    /// (`RecvFlags::TRUNC`). 0 is the end of a stream, unless the slices have no room; of a datagram it is the length.
+    /// (`RecvFlags::TRUNC`). On a TCP stream Linux takes that flag to mean that the bytes are to be thrown away: none of them
+    /// is in the slices then. 0 is the end of a stream, unless the slices have no room; of a datagram it is the length.
     /// On a seqpacket socket it can be either: with `SO_PASSCRED` on, a message that is empty has credentials, and the
     /// end has none.
     ///

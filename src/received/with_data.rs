@@ -11,19 +11,22 @@ use core::ops::{Deref, DerefMut};
 pub struct ReceivedMessage<'b> {
     received: Received<'b>,
     data: &'b [Slice<'b>],
+    /// Of these slices, whatever becomes of `received`.
+    bytes: usize,
 }
 
 impl<'b> ReceivedMessage<'b> {
     #[inline]
     pub(super) fn new(received: Received<'b>, data: &'b [Slice<'b>]) -> Self {
-        ReceivedMessage { received, data }
+        let bytes = received.bytes();
+        ReceivedMessage { received, data, bytes }
     }
 
     /// The parts of the slices that were filled.
     ///
     /// Example: [`recvmmsg`](crate::recvmmsg).
     pub fn data(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        let mut left = self.received.bytes();
+        let mut left = self.bytes;
         self.data.iter().map_while(move |slice| {
             let filled = slice.bytes().get(..left).unwrap_or(slice.bytes());
             left -= filled.len();
@@ -37,7 +40,7 @@ impl<'b> ReceivedMessage<'b> {
     #[inline]
     pub fn filled(&self) -> &'b [u8] {
         let data = self.data;
-        data.first().map_or(&[], |first| self.received.filled(first.bytes()))
+        data.first().map_or(&[], |first| first.bytes().get(..self.bytes).unwrap_or(first.bytes()))
     }
 
     /// The owner of the descriptors alone.

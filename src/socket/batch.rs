@@ -120,10 +120,9 @@ impl fmt::Debug for SendSlot<'_> {
 /// Those of [`sendmsg`](crate::sendmsg), of the *first* message: none was sent then. An error of a later one ends the
 /// batch before it and is not told; to meet it, or to go on, call again with the rest: `&mut messages[sent..]`.
 ///
-/// Manual pages: [Linux], [FreeBSD], [NetBSD], [OpenBSD].
+/// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///
 /// [Linux]: https://man7.org/linux/man-pages/man2/sendmmsg.2.html
-/// [FreeBSD]: https://man.freebsd.org/cgi/man.cgi?query=sendmmsg&sektion=2
 /// [NetBSD]: https://man.netbsd.org/sendmmsg.2
 /// [OpenBSD]: https://man.openbsd.org/sendmmsg.2
 ///
@@ -147,6 +146,9 @@ impl fmt::Debug for SendSlot<'_> {
 /// ```
 #[inline]
 pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFlags) -> Result<usize, Errno> {
+    if messages.is_empty() {
+        return Ok(0);
+    }
     // A `SendSlot` is a `MMsgHdr`.
     let (headers, count) = (messages.as_mut_ptr().cast(), messages.len());
     // SAFETY: the headers are prepared, and what they point to is borrowed until after the call.
@@ -215,7 +217,7 @@ impl fmt::Debug for RecvSlot {
 
 /// The flag with which a batch waits for its first message only: `MSG_WAITFORONE`.
 ///
-/// Where the system has no such flag, this crate's loop understands it.
+/// For [`recvmmsg`](crate::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
 #[doc(alias = "MSG_WAITFORONE")]
 pub const WAIT_FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(call::WAIT_FOR_ONE);
 
@@ -234,6 +236,10 @@ pub(crate) fn receive(
     for (slot, room) in slots.iter_mut().zip(rooms) {
         slot.raw.write(batch_header(room.prepare()?));
         count += 1;
+    }
+    if count == 0 {
+        // There is no header that the system could look at.
+        return Ok(Batch { count: 0, error: None });
     }
     let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
     // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the

@@ -45,8 +45,8 @@
 //! | Linux on x86_64, aarch64, riscv64, loongarch64 | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg` |
 //! | Linux on arm | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg`; `recvmmsg_time64` if the kernel lacks the latter |
 //! | Linux on x86, s390x | raw | `socketcall` of `SYS_SENDMSG`, `SYS_RECVMSG` | `socketcall` of `SYS_SENDMMSG`, `SYS_RECVMMSG` |
-//! | Linux on other processors and with the x32 ABI, Android, FreeBSD, NetBSD, OpenBSD | libc | `sendmsg()`, `recvmsg()` | `sendmmsg()`, `recvmmsg()` |
-//! | other systems | libc | `sendmsg()`, `recvmsg()` | a loop of these |
+//! | Linux on other processors and with the x32 ABI, Android, NetBSD, OpenBSD | libc | `sendmsg()`, `recvmsg()` | `sendmmsg()`, `recvmmsg()` |
+//! | other systems, FreeBSD among them, and musl | libc | `sendmsg()`, `recvmsg()` | a loop of these |
 //!
 //! The raw backend makes Linux's system calls itself and gives them the kernel's own structures; with it the crate does
 //! not depend on the `libc` crate. (rustix does, on loongarch64 and s390x.) The differences to a C library's functions:

@@ -36,6 +36,10 @@ tests![
     an_error_of_the_first_message_is_the_error,
     a_full_queue_takes_a_part,
     more_than_the_system_takes_in_one_call,
+    nothing_follows_a_message_that_was_cut,
+    an_error_that_the_system_does_not_keep_is_told if batches_are_a_loop,
+    a_socket_that_panics_when_it_is_dropped,
+    the_longest_name,
     descriptors_with_every_message,
     a_stream_takes_a_part_of_a_message,
     an_exhausted_table_in_the_middle_of_a_batch,
@@ -257,9 +261,11 @@ fn a_timeout_ends_after_a_message() {
         assert!(batch.map(|message| message.filled()[0]).eq([expected]));
     }
     // Time enough for what is there, however slow this machine: the number of rooms ends the batch.
-    send_numbered(&here, 4, 0);
-    let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(Duration::MAX));
-    assert_eq!(batch.unwrap().len(), 4);
+    for timeout in [Duration::from_secs(3600), Duration::from_secs(u64::MAX), Duration::MAX] {
+        send_numbered(&here, 4, 0);
+        let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(timeout));
+        assert_eq!(batch.unwrap().len(), 4, "{timeout:?}");
+    }
 }
 
 fn nothing_there_is_an_error() {
@@ -361,6 +367,10 @@ fn many_slices_for_each_message() {
         (12, vec![b"ab", b"", b"cdef", b"ghij"]),
     ];
     assert_eq!(found, expected);
+    // Only the first slice.
+    send_plain(&here, b"abcdefgh").unwrap();
+    let batch = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
+    assert!(batch.map(|message| message.filled()).eq([b"ab"]));
 }
 
 fn an_error_of_a_later_message_ends_the_batch_before_it() {
@@ -419,6 +429,80 @@ fn more_than_the_system_takes_in_one_call() {
     assert!(sent == 1024 || sent == 1030, "{sent}");
     assert_eq!(sendmmsg(&here, &mut messages[sent..], SendFlags::empty()), Ok(1030 - sent));
     assert!(messages.iter().all(|message| message.sent() == 1));
+}
+
+/// On a stream the next message would otherwise follow the part that was sent.
+fn nothing_follows_a_message_that_was_cut() {
+    let (here, _there) = pair(SocketType::STREAM);
+    let (long, control) = (vec![7; 16 << 20], ControlWriter::empty());
+    // A message without data could always be sent.
+    let data = [[IoSlice::new(&long)], [IoSlice::new(b"")]];
+    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control).unwrap());
+    assert_eq!(sendmmsg(&here, &mut messages, SendFlags::DONTWAIT), Ok(1));
+    assert!(messages[0].sent() < long.len());
+}
+
+fn batches_are_a_loop() -> Result<(), String> {
+    if cfg!(batched_calls) { Err("the system keeps it for the next call".into()) } else { Ok(()) }
+}
+
+fn an_error_that_the_system_does_not_keep_is_told() {
+    let (here, there) = pair(SocketType::DGRAM);
+    send_plain(&here, b"one").unwrap();
+    let (mut first, mut second) = ([0; 4], [0; 4]);
+    // More slices than the system takes.
+    let mut too_many: Vec<_> = (0..1025).map(|_| IoSliceMut::new(&mut [])).collect();
+    let (mut first, mut second) = ([IoSliceMut::new(&mut first)], [IoSliceMut::new(&mut second)]);
+    let none = ancillary::control::ControlMemory::none;
+    let mut rooms =
+        [RecvRoom::new(&mut first, none()), RecvRoom::new(&mut too_many, none()), RecvRoom::new(&mut second, none())];
+    let mut slots = slots::<3>();
+    let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
+    assert_eq!((batch.len(), batch.error()), (1, Some(Errno::MSGSIZE)));
+}
+
+/// What has arrived is owned before the socket is dropped, which may be anybody's type.
+fn a_socket_that_panics_when_it_is_dropped() {
+    struct Bomb(OwnedFd);
+    impl AsFd for Bomb {
+        fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("dropped"));
+        }
+    }
+    let (here, there) = pair(SocketType::DGRAM);
+    send_numbered(&here, 2, 2);
+    rooms!(rooms: 2 of 4 bytes, ROOM);
+    let mut slots = slots::<2>();
+    let before = open_descriptors().len();
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        recvmmsg(Bomb(there), &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).map(drop)
+    }));
+    assert!(unwound.is_err());
+    assert_eq!(open_descriptors().len(), before - 1, "the socket alone is gone");
+}
+
+fn the_longest_name() {
+    let there = socket(AddressFamily::UNIX, SocketType::DGRAM, None).unwrap();
+    let name = abstract_name("longest-there");
+    bind(&there, &name).unwrap();
+    // All of `sun_path`.
+    let mut longest = format!("ancillary-test-{}-", std::process::id()).into_bytes();
+    longest.resize(107, b'x');
+    let longest = SocketAddrUnix::new_abstract_name(&longest).unwrap();
+    let here = socket(AddressFamily::UNIX, SocketType::DGRAM, None).unwrap();
+    bind(&here, &longest).unwrap();
+    connect(&here, &name).unwrap();
+    send_plain(&here, b"x").unwrap();
+    rooms!(rooms: 1 of 4 bytes, ROOM);
+    let mut slots = slots::<1>();
+    let mut batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
+    let address = batch.next().unwrap().address().unwrap().clone();
+    assert_eq!(SocketAddrUnix::try_from(address).unwrap(), longest);
 }
 
 fn descriptors_with_every_message() {

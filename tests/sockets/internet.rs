@@ -305,6 +305,17 @@ fn an_option_that_the_socket_does_not_have() {
     }
     let (socket, _) = bound(Ipv4Addr::LOCALHOST);
     assert_eq!(set_delivery::<Unknown>(&socket, true), Err(Errno::NOPROTOOPT));
+    // The level of an option is its own.
+    struct UnderAnotherLevel;
+    impl ControlKind for UnderAnotherLevel {
+        const LEVEL: i32 = 30_000;
+        const TYPE: i32 = 1;
+    }
+    impl DeliveredOnRequest for UnderAnotherLevel {
+        const OPTION_LEVEL: i32 = IpPktinfo::LEVEL;
+        const OPTION: i32 = IpPktinfo::OPTION;
+    }
+    assert_eq!(set_delivery::<UnderAnotherLevel>(&socket, true), Ok(()));
     let (here, _there) = pair(SocketType::DGRAM);
     assert!(set_delivery::<IpTos>(&here, true).is_err());
     assert_eq!(set_delivery::<IpTos>(&files(1)[0], true), Err(Errno::NOTSOCK));

@@ -154,15 +154,9 @@ pub(in crate::socket) fn set_option(
 /// As many headers as the system can be told of.
 #[cfg(batched_calls)]
 #[inline]
-fn clamped(count: usize) -> BatchLen {
-    BatchLen::try_from(count).unwrap_or(BatchLen::MAX)
+fn clamped(count: usize) -> core::ffi::c_uint {
+    count.try_into().unwrap_or(core::ffi::c_uint::MAX)
 }
-
-/// FreeBSD takes the number of headers as a `size_t`, the others as an `unsigned int`.
-#[cfg(all(batched_calls, target_os = "freebsd"))]
-type BatchLen = usize;
-#[cfg(all(batched_calls, not(target_os = "freebsd")))]
-type BatchLen = core::ffi::c_uint;
 
 /// The process id, real user id and real group id of this process.
 #[cfg(linux_kernel)]

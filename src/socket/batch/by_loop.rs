@@ -6,7 +6,7 @@ use core::ffi::c_uint;
 use core::time::Duration;
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, ReturnFlags, SendFlags};
 use rustix::time::{ClockId, clock_gettime};
 
 /// What systems with the calls have as `struct mmsghdr`.
@@ -21,8 +21,8 @@ pub(super) const fn batch_header(header: backend::MsgHdr) -> MMsgHdr {
     MMsgHdr { msg_hdr: header, msg_len: 0 }
 }
 
-/// Linux's number of the flag; no system without the call uses it for something else.
-pub(super) const WAIT_FOR_ONE: u32 = 0x10000;
+/// A bit that no system has a flag for. It is for the loop, and not given to the system.
+pub(super) const WAIT_FOR_ONE: u32 = 0x0100_0000;
 
 /// # Safety
 ///
@@ -38,12 +38,34 @@ pub(super) unsafe fn sendmmsg(
         let header = unsafe { &mut *headers.add(index) };
         // SAFETY: the caller promises that all it points to can be read.
         match unsafe { backend::sendmsg(socket, &header.msg_hdr, flags.bits()) } {
-            Ok(sent) => header.msg_len = sent as c_uint,
+            Ok(sent) => {
+                header.msg_len = sent as c_uint;
+                // SAFETY: the caller promises that the slices can be read.
+                if sent < unsafe { data_len(&header.msg_hdr) } {
+                    // On a stream the next message would follow what was cut.
+                    return Ok(index + 1);
+                }
+            }
             Err(error) if index == 0 => return Err(error),
             Err(_) => return Ok(index),
         }
     }
     Ok(count)
+}
+
+/// How many bytes of data a header sends.
+///
+/// # Safety
+///
+/// The slices that it points to can be read.
+unsafe fn data_len(header: &backend::MsgHdr) -> usize {
+    #[allow(clippy::unnecessary_cast, reason = "the fields have other integers on other systems")]
+    let count = header.msg_iovlen as usize;
+    // SAFETY: there are so many slices, as the caller promises; pointer and number come from a Rust slice of them.
+    let slices = unsafe { core::slice::from_raw_parts(header.msg_iov.cast::<backend::Iovec>(), count) };
+    // Together they are in memory, so that the sum is no more than a `usize` holds, unless they overlap.
+    #[allow(clippy::unnecessary_cast, reason = "as above")]
+    slices.iter().fold(0, |sum: usize, slice| sum.saturating_add(slice.iov_len as usize))
 }
 
 /// # Safety
@@ -67,6 +89,10 @@ pub(super) unsafe fn recvmmsg(
             Ok(received) => header.msg_len = received as c_uint,
             Err(error) if index == 0 => return Err(error),
             Err(error) => return Ok(Batch { count: index, error: (error != Errno::AGAIN).then_some(error) }),
+        }
+        // As the call itself does after urgent data.
+        if header.msg_hdr.msg_flags as u32 & ReturnFlags::OOB.bits() != 0 {
+            return Ok(Batch { count: index + 1, error: None });
         }
         if wait_for_one {
             flags |= RecvFlags::DONTWAIT.bits();
