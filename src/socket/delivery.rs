@@ -17,14 +17,15 @@ use rustix::io::Errno;
 /// use ancillary::message::ScmCredentials;
 /// use ancillary::socket::set_delivery;
 /// use ancillary::{ControlSpace, control_space, recvmsg};
+/// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 ///
 /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
 /// set_delivery::<ScmCredentials>(&here, true)?;
-/// rustix::io::write(&there, b"")?;
+/// rustix::io::write(&there, b"x")?;
 ///
 /// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
-/// let mut received = recvmsg(&here, &mut [], &mut space, RecvFlags::empty())?;
+/// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut [0])], &mut space, RecvFlags::empty())?;
 /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
 /// # }
 /// # Ok::<(), rustix::io::Errno>(())
