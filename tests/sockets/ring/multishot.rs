@@ -5,9 +5,12 @@ use crate::tests;
 use ancillary::message::{IpPktinfo, ScmCredentials, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, set_delivery};
 use ancillary::{Message, Truncated, control_len, control_space};
+use rustix::fd::OwnedFd;
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{AddressFamily, ReturnFlags, SocketAddrUnix, SocketFlags, bind};
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 tests![
@@ -338,24 +341,43 @@ fn names_and_their_room() {
     }
 }
 
-/// Of a UNIX-domain socket: 110 bytes, and one more that Linux adds where the path has no end.
+/// Of a UNIX-domain socket: `struct sockaddr_un` has 110 bytes, and a path that fills it without an end gets one more.
 fn the_longest_name_of_all() {
-    let mut path = format!("{}/ancillary-{}-", std::env::temp_dir().display(), std::process::id()).into_bytes();
-    path.resize(107, b'x');
-    let address = SocketAddrUnix::new(path.as_slice()).unwrap();
-    let socket = || rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
-    let ((here, there), to) = ((socket().unwrap(), socket().unwrap()), SocketAddrUnix::new_unnamed());
-    bind(&here, &address).unwrap();
-    bind(&there, &to).unwrap(); // the system chooses an abstract name
-    rustix::net::connect(&here, &rustix::net::getsockname(&there).unwrap()).unwrap();
-    let mut shots = Shots::new(header(128, RIGHTS_ROOM), 4, 512);
-    shots.request(&there, CLOEXEC_ON_RECEIVE);
-    send(&here, b"data", &borrowed(&files(1))).unwrap();
-    shots.next(|mut received, _| {
-        assert_eq!(received.address().cloned().map(SocketAddrUnix::try_from), Some(Ok(address)));
+    for path_len in [107, 108] {
+        let mut path = format!("{}/ancillary-{}-", std::env::temp_dir().display(), std::process::id()).into_bytes();
+        path.resize(path_len, b'x');
+        // SAFETY: every field is an integer, for which zero is a value.
+        let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+        address.sun_family = libc::AF_UNIX as _;
+        address.sun_path.iter_mut().zip(&path).for_each(|(place, byte)| *place = *byte as _);
+
+        let (here, there) = (unix_datagram(), unix_datagram());
+        let len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+        // SAFETY: the pointer and the length are those of the address.
+        let bound = unsafe { libc::bind(here.as_raw_fd(), (&raw const address).cast(), len) };
+        assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
+        bind(&there, &SocketAddrUnix::new_unnamed()).unwrap(); // the system chooses an abstract name
+        rustix::net::connect(&here, &rustix::net::getsockname(&there).unwrap()).unwrap();
+
+        let mut shots = Shots::new(header(128, RIGHTS_ROOM), 4, 512);
+        shots.request(&there, CLOEXEC_ON_RECEIVE);
+        send(&here, b"data", &borrowed(&files(1))).unwrap();
+        std::fs::remove_file(OsStr::from_bytes(&path)).unwrap();
+
+        let (result, flags) = shots.ring.wait();
+        let filled = shots.buffers.filled(result.unwrap(), flags);
+        let message = shots.header.split(filled).unwrap();
+        let whole = [&address.sun_family.to_ne_bytes()[..], &path, &[0]].concat();
+        assert_eq!((message.name(), message.name_truncated()), (&whole[..], false));
+        // SAFETY: the request was made with this header, and this completion is looked at once.
+        let (mut received, _) = unsafe { shots.header.received(filled) }.unwrap();
+        assert_eq!(received.address().unwrap().addr_len() as usize, whole.len());
         assert_eq!(take_all(&mut received).len(), 1);
-    });
-    rustix::fs::unlink(path.as_slice()).unwrap();
+    }
+}
+
+fn unix_datagram() -> OwnedFd {
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap()
 }
 
 /// No descriptor comes from a UDP socket: the safe half is enough.
