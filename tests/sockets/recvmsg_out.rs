@@ -433,7 +433,8 @@ fn a_control_message_that_claims_too_much() {
 
 /// Whoever breaks the promise meets an error here, though that cannot be relied on.
 fn the_request_was_made_with_another_header() {
-    let plan = Plan { control_room: 64, control: &message_bytes((280, 7), &[0; 48]), payload: b"data", ..PLAIN };
+    let control = message_bytes((280, 7), &vec![0; 64 - NATIVE.data_offset()]);
+    let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
     let bytes = plan.bytes();
     let smaller = MultishotHeader::new(0, 24).unwrap();
     assert!(matches!(smaller.split(&bytes), Err(RecvmsgOutError::ControlBeyondRoom { claimed: 64, room: 24 })));
