@@ -1,0 +1,160 @@
+//! This crate, as its documentation says.
+
+use ancillary::message::{IpPktinfo, IpTos, ScmCredentials, ScmRights, ScmRightsNumbers};
+use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
+use ancillary::{
+    ControlMessages, ControlSpace, ControlWriter, PushError, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg,
+};
+use ancillary_benches::{BATCH, Credentials, DATA, Echo, Engine, mix, run};
+use rustix::io::{IoSlice, IoSliceMut};
+use rustix::net::{RecvFlags, SendFlags};
+use std::mem::MaybeUninit;
+use std::net::UdpSocket;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+
+const ENGINE: Engine = Engine {
+    read: Some(read),
+    write: Some(|bytes, descriptors, credentials, messages| {
+        write(bytes, descriptors, credentials, messages).expect("there is room")
+    }),
+    pass_one: Some(|from, to, descriptors| pass::<1, { control_space!(ScmRights[1]) }>(from, to, descriptors)),
+    pass_253: Some(|from, to, descriptors| pass::<253, { control_space!(ScmRights[253]) }>(from, to, descriptors)),
+    batch: Some(batch::<false>),
+    batch_with_control: Some(batch::<true>),
+    echo: Some(echo),
+};
+
+fn read(bytes: &mut [u8]) -> u64 {
+    let mut digest = 0;
+    for message in ControlMessages::new(bytes) {
+        let Ok(message) = message else { break };
+        if let Some(Ok(rights)) = message.decode::<ScmRightsNumbers>() {
+            for number in rights {
+                digest = mix(digest, number.unwrap_or_else(|none| none.slot) as u32);
+            }
+        } else if let Some(Ok(ScmCredentials { pid, uid, gid })) = message.decode() {
+            digest = mix(mix(mix(digest, pid as u32), uid), gid);
+        }
+    }
+    digest
+}
+
+fn write<'fd>(
+    bytes: &mut [MaybeUninit<u8>],
+    descriptors: &[BorrowedFd<'fd>; 2],
+    credentials: Credentials,
+    messages: usize,
+) -> Result<usize, PushError> {
+    let credentials = ScmCredentials { pid: credentials.pid as i32, uid: credentials.uid, gid: credentials.gid };
+    let mut control = ControlWriter::new(bytes);
+    for index in 0..messages {
+        match index % 2 {
+            0 => control.push(&ScmRights::new(descriptors))?,
+            _ => control.push(&credentials)?,
+        }
+    }
+    Ok(control.used())
+}
+
+fn pass<const COUNT: usize, const SPACE: usize>(
+    from: &UnixStream,
+    to: &UnixStream,
+    descriptors: &[BorrowedFd<'_>; COUNT],
+) -> usize {
+    let mut space = ControlSpace::<SPACE>::new();
+    let mut control = space.writer();
+    if control.push(&ScmRights::new(descriptors)).is_err() {
+        return 0;
+    }
+    if sendmsg(from, &[IoSlice::new(b"d")], &control, SendFlags::empty()) != Ok(1) {
+        return 0;
+    }
+    let (mut data, mut space) = ([0], ControlSpace::<SPACE>::new());
+    match recvmsg(to, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
+        Ok(mut received) if !received.control_truncated() => received.take_descriptors().map(drop).count(),
+        _ => 0,
+    }
+}
+
+fn batch<const WITH_CONTROL: bool>(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
+    let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
+    let mut spaces = [const { ControlSpace::<{ control_space!(IpTos) }>::new() }; BATCH];
+    let mut controls = spaces.each_mut().map(|space| space.writer());
+
+    let mut buffers = [[0; DATA]; BATCH];
+    let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
+    let rooms = slices.iter_mut().zip(&mut spaces).map(|(slices, space)| match WITH_CONTROL {
+        true => RecvRoom::new(slices, space),
+        false => RecvRoom::new(slices, &mut [] as &mut [u8]),
+    });
+    let mut rooms: Vec<_> = rooms.collect();
+    let mut slots = [const { RecvSlot::new() }; BATCH];
+
+    let mut digest = 0;
+    for _ in 0..turns {
+        let mut data = [[IoSlice::new(&[])]; BATCH];
+        let mut messages = [const { SendSlot::empty() }; BATCH];
+        let places = numbered.iter().zip(&mut data).zip(&mut controls).zip(&mut messages);
+        for (index, (((numbered, data), control), message)) in places.enumerate() {
+            *data = [IoSlice::new(numbered)];
+            control.clear();
+            if WITH_CONTROL {
+                control.push(&IpTos((index % 4) as u8)).expect("there is room");
+            }
+            *message = SendSlot::new(data, control).expect("one slice");
+        }
+        assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
+        let received = recvmmsg(to, &mut slots, &mut rooms, RecvFlags::empty(), None).expect("they were sent");
+        assert_eq!(received.len(), BATCH);
+        for mut message in received {
+            let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
+            let first = message.filled().first().map_or(0, |byte| u32::from(*byte));
+            digest = mix(mix(mix(digest, message.bytes() as u32), first), mark.into());
+        }
+    }
+    digest
+}
+
+fn echo(echo: &mut Echo) {
+    let mut buffers = [[0; DATA]; BATCH];
+    let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
+    let mut rooms: Vec<_> =
+        slices.iter_mut().zip(&mut spaces).map(|(slices, space)| RecvRoom::new(slices, space)).collect();
+    let mut slots = [const { RecvSlot::new() }; BATCH];
+    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
+    let mut controls = spaces.each_mut().map(|space| space.writer());
+
+    while echo.ask() {
+        let mut answered = 0;
+        while answered < BATCH {
+            let mut data = [[IoSlice::new(&[])]; BATCH];
+            let mut addresses = [const { None }; BATCH];
+            let mut answers = [const { SendSlot::empty() }; BATCH];
+            let batch = recvmmsg(&echo.server, &mut slots, &mut rooms, WAIT_FOR_ONE, None).expect("there are some");
+            let count = batch.len();
+            let places = data.iter_mut().zip(&mut addresses).zip(&mut controls).zip(&mut answers);
+            for (mut message, (((data, address), control), answer)) in batch.zip(places) {
+                control.clear();
+                if let Some(Ok(arrived)) = message.find::<IpPktinfo>() {
+                    control.push(&IpPktinfo::from(arrived.spec_dst)).expect("there is room");
+                }
+                if let Some(Ok(tos)) = message.find::<IpTos>() {
+                    control.push(&tos).expect("there is room");
+                }
+                *data = [IoSlice::new(message.filled())];
+                let address = address.insert(message.address().expect("a sender").clone());
+                *answer = SendSlot::new(data, control).expect("one slice").with_address(address);
+            }
+            assert_eq!(sendmmsg(&echo.server, &mut answers[..count], SendFlags::empty()), Ok(count));
+            answered += count;
+        }
+        echo.take_answers();
+    }
+}
+
+fn main() {
+    run(&ENGINE);
+}

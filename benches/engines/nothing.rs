@@ -1,0 +1,9 @@
+//! No rival: what the program costs without any.
+
+use ancillary_benches::{Engine, run};
+
+const ENGINE: Engine = Engine::NOTHING;
+
+fn main() {
+    run(&ENGINE);
+}

@@ -1,0 +1,68 @@
+//! unix-ancillary: descriptors and credentials, by its functions for those who bring the memory.
+
+use ancillary_benches::{Credentials, Engine, run};
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use unix_ancillary::{AncillaryData, ScmCredentials, SocketAncillary, cmsg_recvmsg, cmsg_sendmsg};
+
+const ENGINE: Engine = Engine {
+    write: Some(write),
+    pass_one: Some(|from, to, descriptors| pass::<1, 24>(from, to, descriptors)),
+    pass_253: Some(|from, to, descriptors| pass::<253, 1032>(from, to, descriptors)),
+    ..Engine::NOTHING
+};
+
+fn write<'fd>(
+    bytes: &mut [MaybeUninit<u8>],
+    descriptors: &[BorrowedFd<'fd>; 2],
+    credentials: Credentials,
+    messages: usize,
+) -> usize {
+    let credentials = ScmCredentials::new(credentials.pid as i32, credentials.uid, credentials.gid);
+    let len = bytes.len();
+    bytes.fill(MaybeUninit::new(0));
+    // SAFETY: all of it has just been initialised.
+    let mut control = SocketAncillary::new(unsafe { bytes.assume_init_mut() });
+    for index in 0..messages {
+        let added = match index % 2 {
+            0 => control.add_fds(descriptors),
+            _ => control.add_credentials(credentials),
+        };
+        if added.is_err() {
+            return 0;
+        }
+    }
+    len
+}
+
+fn pass<const COUNT: usize, const SPACE: usize>(
+    from: &UnixStream,
+    to: &UnixStream,
+    descriptors: &[BorrowedFd<'_>; COUNT],
+) -> usize {
+    let mut space = [0; SPACE];
+    let mut control = SocketAncillary::new(&mut space);
+    if control.add_fds(descriptors).is_err() {
+        return 0;
+    }
+    if cmsg_sendmsg(from.as_fd(), &[IoSlice::new(b"d")], &control).ok() != Some(1) {
+        return 0;
+    }
+    let (mut data, mut space) = ([0], [0; SPACE]);
+    let mut control = SocketAncillary::new(&mut space);
+    match cmsg_recvmsg(to.as_fd(), &mut [IoSliceMut::new(&mut data)], &mut control) {
+        Ok(received) if !received.truncated => {}
+        _ => return 0,
+    }
+    let messages = control.messages().map(|message| match message {
+        AncillaryData::ScmRights(descriptors) => descriptors.map(drop).count(),
+        _ => 0,
+    });
+    messages.sum()
+}
+
+fn main() {
+    run(&ENGINE);
+}

@@ -1,0 +1,58 @@
+//! The interface that every rival stands behind: what it can do, as functions, and a program that does one of them so many
+//! times. `compare` runs the programs and counts.
+//!
+//! The functions are called through pointers, so that none is compiled into the loop and all pay the same for the call.
+
+mod fixture;
+mod program;
+
+use std::mem::MaybeUninit;
+use std::net::UdpSocket;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+
+pub use fixture::{Credentials, Echo};
+pub use program::run;
+
+/// What a rival can do. What it cannot is `None`: it has no such operation, or only one that does less.
+pub struct Engine {
+    /// Walks a control buffer with messages of descriptors and of credentials and [mixes](mix) every number in them: the
+    /// descriptors of one, `pid`, `uid` and `gid` of the other. Rivals that read only what they have received themselves
+    /// are given the bytes by a receiving call that is made up.
+    pub read: Option<fn(&mut [u8]) -> u64>,
+    /// Writes so many messages, two descriptors and credentials in turns, and says how long they are.
+    pub write: Option<fn(&mut [MaybeUninit<u8>], &[BorrowedFd<'_>; 2], Credentials, usize) -> usize>,
+    /// Passes one descriptor beside a byte, receives it into room for one, and closes it. How many were closed.
+    pub pass_one: Option<fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; 1]) -> usize>,
+    /// The same with as many as Linux takes.
+    pub pass_253: Option<fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; 253]) -> usize>,
+    /// Sends [`BATCH`] datagrams of [`DATA`] bytes with one call, the first byte of each its number, and receives them
+    /// with another, so many times. Mixes for each datagram the length, the first byte and 0.
+    pub batch: Option<fn(&UdpSocket, &UdpSocket, usize) -> u64>,
+    /// The same, with `IP_TOS` (the number's last two bits) sent with each, `IP_PKTINFO` and `IP_TOS` received and read,
+    /// and the mark mixed in place of 0.
+    pub batch_with_control: Option<fn(&UdpSocket, &UdpSocket, usize) -> u64>,
+    /// Serves: answers what [`Echo`] brings, each datagram from the address it was sent to and with its mark.
+    pub echo: Option<fn(&mut Echo)>,
+}
+
+impl Engine {
+    pub const NOTHING: Self = Engine {
+        read: None,
+        write: None,
+        pass_one: None,
+        pass_253: None,
+        batch: None,
+        batch_with_control: None,
+        echo: None,
+    };
+}
+
+pub const BATCH: usize = 64;
+pub const DATA: usize = 64;
+
+/// Takes one more number into a digest.
+#[inline(always)]
+pub fn mix(digest: u64, number: u32) -> u64 {
+    digest.wrapping_mul(31).wrapping_add(u64::from(number))
+}
