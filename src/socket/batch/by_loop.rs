@@ -61,7 +61,12 @@ pub(super) unsafe fn sendmmsg(
 unsafe fn data_len(header: &backend::MsgHdr) -> usize {
     #[allow(clippy::unnecessary_cast, reason = "the fields have other integers on other systems")]
     let count = header.msg_iovlen as usize;
-    // SAFETY: there are so many slices, as the caller promises; pointer and number come from a Rust slice of them.
+    if count == 0 {
+        // The pointer may be null: that of an empty `SendSlot` is.
+        return 0;
+    }
+    // SAFETY: there are so many slices, as the caller promises; where there is one, pointer and number come from a Rust
+    // slice of them.
     let slices = unsafe { core::slice::from_raw_parts(header.msg_iov.cast::<backend::Iovec>(), count) };
     // Together they are in memory, so that the sum is no more than a `usize` holds, unless they overlap.
     #[allow(clippy::unnecessary_cast, reason = "as above")]
