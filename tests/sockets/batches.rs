@@ -5,7 +5,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, Message, control_len, control_space, recvmmsg, sendmmsg};
+use ancillary::{ControlSpace, ControlWriter, Message, Truncated, control_len, control_space, recvmmsg, sendmmsg};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
@@ -224,6 +224,15 @@ fn each_message_is_truncated_by_itself() {
         .map(|mut message| (message.data_truncated(), message.control_truncated(), take_all(&mut message).len()))
         .collect();
     assert_eq!(found, [(false, false, 1), (true, true, 1), (false, false, 0)]);
+
+    send(&here, b"and five", &borrowed(&sent)).unwrap();
+    send(&here, b"last", &borrowed(&sent[..1])).unwrap();
+    let before = open_descriptors();
+    let mut batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
+    assert_eq!(batch.next().unwrap().complete().err(), Some(Truncated::DATA | Truncated::CONTROL));
+    let mut whole = batch.next().unwrap().complete().unwrap();
+    assert_eq!(open_descriptors().len(), before.len() + 1, "what was not whole is closed");
+    assert_eq!((whole.filled(), take_all(&mut whole).len()), (&b"last"[..], 1));
 }
 
 fn fewer_rooms_than_slots_and_the_other_way_round() {
