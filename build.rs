@@ -129,10 +129,11 @@ impl Target {
         if raw { "linux_raw" } else { "libc" }
     }
 
-    /// Whether the kernel has them: the C libraries of FreeBSD and musl have loops of their own under these names, which
-    /// mean something else. `--cfg ancillary_batches_by_loop` does without: for testing what is in their place.
+    /// Whether the kernel has them: the C libraries of FreeBSD and musl (OpenHarmony's is one) have loops of their own
+    /// under these names, which mean something else. `--cfg ancillary_batches_by_loop` does without: for testing what is
+    /// in their place.
     fn has_batched_calls(&self) -> bool {
-        let musls = self.env == "musl" && self.backend() == "libc";
+        let musls = matches!(self.env.as_str(), "musl" | "ohos") && self.backend() == "libc";
         env::var_os("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP").is_none()
             && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
             && !musls

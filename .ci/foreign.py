@@ -1,4 +1,4 @@
-"""Compiling for targets that are not this machine's own: what `targets`, `headers` and `architectures` share.
+"""Compiling for targets that are not this machine's own: what `targets`, `headers`, `architectures` and `assembly` share.
 
 It takes a compiler whose own library comes as source. On a Debian machine Debian's is installed beside the one that is there.
 """

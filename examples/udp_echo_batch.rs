@@ -75,7 +75,7 @@ mod server {
             for (mut message, (((data, address), control), answer)) in batch.zip(places) {
                 control.clear();
                 if let Some(arrived) = message.find::<IpPktinfo>() {
-                    control.push(&IpPktinfo::from(arrived?.spec_dst))?;
+                    control.push(&IpPktinfo::from_source(arrived?.spec_dst))?;
                 }
                 if let Some(tos) = message.find::<IpTos>() {
                     control.push(&tos?)?;

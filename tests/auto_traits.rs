@@ -31,7 +31,7 @@ assert_impl_all!(Message<'static>: Send, Sync);
 assert_impl_all!(Descriptors<'static>: Send, Sync);
 assert_impl_all!(TakeDescriptors<'static>: Send, Sync);
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(linux_kernel)]
 mod multishot {
     use ancillary::socket::{MultishotHeader, RecvmsgOut};
     use static_assertions::assert_impl_all;

@@ -10,7 +10,7 @@ use core::net::Ipv4Addr;
 /// Solaris.
 ///
 /// A server with many addresses that answers a datagram from the address it was sent to sends `spec_dst` back:
-/// [`from`](Self::from). An IPv6 socket gives [`Ipv6Pktinfo`](super::Ipv6Pktinfo) for IPv4 datagrams too,
+/// [`from_source`](Self::from_source). An IPv6 socket gives [`Ipv6Pktinfo`](super::Ipv6Pktinfo) for IPv4 datagrams too,
 /// with a mapped address.
 ///
 /// Source of truth: ip(7), `struct in_pktinfo`.
@@ -22,7 +22,7 @@ use core::net::Ipv4Addr;
 ///
 /// let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
 /// let mut control = space.writer();
-/// control.push(&IpPktinfo::from(Ipv4Addr::LOCALHOST))?;
+/// control.push(&IpPktinfo::from_source(Ipv4Addr::LOCALHOST))?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
 /// assert_eq!(message.decode::<IpPktinfo>().unwrap()?.spec_dst, Ipv4Addr::LOCALHOST);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,7 +43,7 @@ impl IpPktinfo {
     /// To be sent: a datagram from this address, out on whatever interface the route says.
     ///
     /// Example: [the type's](Self).
-    pub const fn from(source: Ipv4Addr) -> Self {
+    pub const fn from_source(source: Ipv4Addr) -> Self {
         IpPktinfo { ifindex: 0, spec_dst: source, addr: Ipv4Addr::UNSPECIFIED }
     }
 }

@@ -11,7 +11,7 @@ use core::net::Ipv6Addr;
 /// and Solaris.
 ///
 /// A server with many addresses that answers a datagram from the address it was sent to sends it back:
-/// [`from`](Self::from); to a link-local address, with the interface.
+/// [`from_source`](Self::from_source); to a link-local address, with the interface.
 ///
 /// Source of truth: RFC 3542 section 6; ipv6(7), `struct in6_pktinfo`.
 ///
@@ -22,7 +22,7 @@ use core::net::Ipv6Addr;
 ///
 /// let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
 /// let mut control = space.writer();
-/// control.push(&Ipv6Pktinfo::from(Ipv6Addr::LOCALHOST))?;
+/// control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST))?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
 /// assert_eq!(message.decode::<Ipv6Pktinfo>().unwrap()?.addr, Ipv6Addr::LOCALHOST);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -41,7 +41,7 @@ impl Ipv6Pktinfo {
     /// To be sent: a datagram from this address, out on whatever interface the route says.
     ///
     /// Example: [the type's](Self).
-    pub const fn from(source: Ipv6Addr) -> Self {
+    pub const fn from_source(source: Ipv6Addr) -> Self {
         Ipv6Pktinfo { addr: source, ifindex: 0 }
     }
 }

@@ -1,4 +1,4 @@
-//! Linux's own messages of level `SOL_SOCKET` beside UNIX-domain sockets.
+//! Linux's own messages of level `SOL_SOCKET` on UNIX-domain sockets: about the sender.
 
 use super::{
     ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, NoDescriptor, descriptor_number,

@@ -65,7 +65,8 @@ pub const UDP_SEGMENT: c_int = 103;
 /// `include/uapi/linux/udp.h`, since Linux 5.0.
 pub const UDP_GRO: c_int = 104;
 
-/// A flag: wait for the first message of a batch only.
+/// A flag of recvmmsg(2): wait for the first message of a batch only. For this crate's call, which may be a loop, there
+/// is [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE).
 pub const MSG_WAITFORONE: c_int = 0x10000;
 
 /// `include/net/scm.h`.

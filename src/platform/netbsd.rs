@@ -22,7 +22,8 @@ pub const IPV6_TCLASS: c_int = 61;
 /// The option of level [`IPPROTO_IPV6`] that has [`IPV6_TCLASS`] delivered.
 pub const IPV6_RECVTCLASS: c_int = 57;
 
-/// A flag: wait for the first message of a batch only.
+/// A flag of recvmmsg(2): wait for the first message of a batch only. For this crate's call, which may be a loop, there
+/// is [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE).
 pub const MSG_WAITFORONE: c_int = 0x2000;
 
 /// No limit is known: the kernel judges.

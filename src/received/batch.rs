@@ -14,8 +14,9 @@ use rustix::net::RecvFlags;
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
 /// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec.
 ///
-/// Linux, Android, NetBSD and OpenBSD have a call of this name. Elsewhere it is a loop of [`recvmsg`](crate::recvmsg)
-/// with the same meaning, on FreeBSD too, where the C library's own looks at the timeout before the first message only.
+/// Linux, Android, NetBSD and OpenBSD have a call of this name. [Elsewhere](crate::socket#who-makes-the-calls) it is a
+/// loop of [`recvmsg`](crate::recvmsg) with the same meaning, on FreeBSD too, where the C library's own looks at the
+/// timeout before the first message only.
 ///
 /// # Waiting
 ///
@@ -116,7 +117,7 @@ unsafe impl Sync for ReceivedBatch<'_> {}
 
 impl<'b> ReceivedBatch<'b> {
     /// The error that ended the batch before all rooms were filled, where the system has not kept it for the next call:
-    /// always `None` on Linux.
+    /// always `None` where the call is [the system's own](crate::socket#who-makes-the-calls).
     ///
     /// ```
     /// use ancillary::received::ReceivedBatch;
@@ -154,7 +155,7 @@ impl<'b> ReceivedBatch<'b> {
     #[cfg(not(cloexec_on_receive))]
     fn set_close_on_exec(&mut self) -> Result<(), Errno> {
         for index in 0..self.count {
-            // SAFETY: nothing was yielded yet, and the message is forgotten below.
+            // SAFETY: nothing was yielded yet, and what is returned is forgotten.
             let mut message = core::mem::ManuallyDrop::new(unsafe { self.message(index) });
             message.set_close_on_exec()?;
         }

@@ -45,7 +45,7 @@ pub use with_data::ReceivedMessage;
 
 use crate::control::{ControlError, ControlMemory, uninit};
 use crate::message::{DecodeError, DecodeMessage};
-use crate::socket::{Filled, RecvHeader, Slice};
+use crate::socket::{CLOEXEC_ON_RECEIVE, Filled, RecvHeader, Slice};
 use core::error::Error;
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -157,10 +157,9 @@ impl<'c> Received<'c> {
         address: Option<SocketAddrAny>,
         control: impl Into<ControlMemory<'c>>,
     ) -> Received<'c> {
-        let flags = flags.difference(ReturnFlags::from_bits_retain(crate::socket::CLOEXEC_ON_RECEIVE.bits()));
         // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
         let control = unsafe { control.into().into_uninit() };
-        Received { bytes, flags, address, control, owns_descriptors: true }
+        Received { bytes, flags: without_echo(flags), address, control, owns_descriptors: true }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -175,11 +174,9 @@ impl<'c> Received<'c> {
         flags: RecvFlags,
     ) -> (Received<'c>, &'d [Slice<'d>]) {
         let Filled { data, control, address, flags: returned } = filled;
-        let returned = ReturnFlags::from_bits_retain(returned);
-        // SAFETY: the system has filled `control`, and the caller promises that nobody else owns what is in it.
-        let mut received = unsafe { Received::from_raw_parts(bytes, returned, address, control) };
-        received.owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
-        (received, data)
+        let returned = without_echo(ReturnFlags::from_bits_retain(returned));
+        let owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
+        (Received { bytes, flags: returned, address, control, owns_descriptors }, data)
     }
 
     /// How many bytes of data the call returned.
@@ -299,7 +296,8 @@ impl<'c> Received<'c> {
         unsafe { Messages::new(self.control, self.owns_descriptors) }
     }
 
-    /// The first message of a kind, or `None` if there is none.
+    /// The first message of a kind, or `None` if there is none before the buffer ends or stops making sense.
+    /// ([`messages`](Self::messages) tells which.)
     ///
     /// # Errors
     ///
@@ -348,6 +346,12 @@ impl<'c> Received<'c> {
         }
         Ok(())
     }
+}
+
+/// Flags without `MSG_CMSG_CLOEXEC`, which Linux echoes.
+#[inline]
+const fn without_echo(flags: ReturnFlags) -> ReturnFlags {
+    flags.difference(ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits()))
 }
 
 impl Drop for Received<'_> {

@@ -1,4 +1,4 @@
-use super::Received;
+use super::{Received, Truncated};
 use crate::socket::Slice;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -7,7 +7,7 @@ use core::ops::{Deref, DerefMut};
 /// data.
 ///
 /// It is what a [batch](crate::recvmmsg) and a [header that is used again](crate::socket::RecvHeader::received) give.
-/// All that a `Received` can do, this can.
+/// All that a `Received` can do, this can: it dereferences to one.
 pub struct ReceivedMessage<'b> {
     received: Received<'b>,
     data: &'b [Slice<'b>],
@@ -41,6 +41,35 @@ impl<'b> ReceivedMessage<'b> {
     pub fn filled(&self) -> &'b [u8] {
         let data = self.data;
         data.first().map_or(&[], |first| first.bytes().get(..self.bytes).unwrap_or(first.bytes()))
+    }
+
+    /// This, if all of it arrived.
+    ///
+    /// # Errors
+    ///
+    /// What did not fit, as [`Received::complete`] says.
+    ///
+    /// ```
+    /// use ancillary::control::ControlMemory;
+    /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
+    /// use ancillary::{Truncated, recvmmsg};
+    /// use rustix::io::IoSliceMut;
+    /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    ///
+    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    /// rustix::io::write(&there, b"five!")?;
+    /// let mut data = [0; 4];
+    /// let mut slices = [IoSliceMut::new(&mut data)];
+    /// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+    /// let mut slots = [RecvSlot::new()];
+    /// for message in recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)? {
+    ///     assert_eq!(message.complete().err(), Some(Truncated::DATA));
+    /// }
+    /// # Ok::<(), rustix::io::Errno>(())
+    /// ```
+    pub fn complete(self) -> Result<Self, Truncated> {
+        let truncated = self.truncated();
+        if truncated.is_empty() { Ok(self) } else { Err(truncated) }
     }
 
     /// The owner of the descriptors alone.

@@ -109,11 +109,12 @@ impl fmt::Debug for SendSlot<'_> {
 
 /// Sends many messages, in order.
 ///
-/// Returns how many were sent: fewer than there are if one could not be, or if there are more than the system takes in
-/// one call (1024 on Linux). Of each that was, [`SendSlot::sent`] tells the bytes.
+/// Returns how many were sent: fewer than there are if one could not be, if a stream took only a part of one, which is
+/// then the last, or if there are more than the system takes in one call (1024 on Linux). Of each that was,
+/// [`SendSlot::sent`] tells the bytes. If there are none, no call is made.
 ///
-/// Linux, Android, FreeBSD, NetBSD and OpenBSD have a call of this name (in FreeBSD's C library, and in musl where that
-/// is asked, it is a loop). Elsewhere it is a loop of [`sendmsg`](crate::sendmsg) with the same meaning.
+/// Linux, Android, NetBSD and OpenBSD have a call of this name. [Elsewhere](crate::socket#who-makes-the-calls) it is a
+/// loop of [`sendmsg`](crate::sendmsg) with the same meaning.
 ///
 /// # Errors
 ///
@@ -151,7 +152,8 @@ pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFla
     }
     // A `SendSlot` is a `MMsgHdr`.
     let (headers, count) = (messages.as_mut_ptr().cast(), messages.len());
-    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call.
+    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call. So are the descriptors
+    // in them: a native writer takes no others.
     unsafe { call::sendmmsg(socket.as_fd(), headers, count, flags) }
 }
 
@@ -266,6 +268,7 @@ mod call {
     /// # Safety
     ///
     /// `count` headers, and everything they point to, can be read until the call returns, and the headers written.
+    /// Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
     #[inline]
     pub(super) unsafe fn sendmmsg(
         socket: BorrowedFd<'_>,

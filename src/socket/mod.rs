@@ -42,8 +42,8 @@
 //!
 //! | target | backend | one message | many |
 //! |---|---|---|---|
-//! | Linux on x86_64, aarch64, riscv64, loongarch64 | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg` |
-//! | Linux on arm | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg`; `recvmmsg_time64` if the kernel lacks the latter |
+//! | Linux on x86_64, aarch64 (little-endian), riscv64, loongarch64 | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg` |
+//! | Linux on arm (little-endian) | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg`; `recvmmsg_time64` if the kernel lacks the latter |
 //! | Linux on x86, s390x | raw | `socketcall` of `SYS_SENDMSG`, `SYS_RECVMSG` | `socketcall` of `SYS_SENDMMSG`, `SYS_RECVMMSG` |
 //! | Linux on other processors and with the x32 ABI, Android, NetBSD, OpenBSD | libc | `sendmsg()`, `recvmsg()` | `sendmmsg()`, `recvmmsg()` |
 //! | other systems, FreeBSD among them, and musl | libc | `sendmsg()`, `recvmsg()` | a loop of these |
@@ -184,7 +184,8 @@ pub fn sendmsg(
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     let header = SendHeader::new(data, control)?;
-    // SAFETY: the header is prepared, and what it points to is borrowed until after the call.
+    // SAFETY: the header is prepared, and what it points to is borrowed until after the call. So are the descriptors in
+    // it: a native writer takes no others.
     unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
 }
 
@@ -227,7 +228,8 @@ pub fn sendmsg_addr(
         // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
         // used within it only.
         unsafe { header.set_address(pointer, len) };
-        // SAFETY: the header is prepared, and all that it points to can be read until after the call.
+        // SAFETY: the header is prepared, and all that it points to can be read until after the call. The descriptors in
+        // it are borrowed: a native writer takes no others.
         unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
     };
     // SAFETY: the closure reads at most as many bytes as it is given, and keeps no pointer.
@@ -243,7 +245,7 @@ pub fn sendmsg_addr(
 /// # Safety
 ///
 /// - `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can
-///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives.
+///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives and stays where it is.
 /// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! Who sent it (conformance list G).
+//! Who sent it.
 
 use crate::support::*;
 use crate::tests;

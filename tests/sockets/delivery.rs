@@ -1,4 +1,4 @@
-//! Which descriptors arrive with which bytes (conformance list E).
+//! Which descriptors arrive with which bytes.
 
 use crate::support::*;
 use crate::tests;

@@ -101,7 +101,7 @@ fn the_source_of_an_ipv4_answer() {
     for source in [Ipv4Addr::new(127, 0, 0, 9), Ipv4Addr::new(127, 1, 2, 3)] {
         let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
         let mut control = space.writer();
-        control.push(&IpPktinfo::from(source)).unwrap();
+        control.push(&IpPktinfo::from_source(source)).unwrap();
         sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let (_, sender) = there.recv_from(&mut [0]).unwrap();
         assert_eq!(sender, SocketAddrV4::new(source, from.port()).into());
@@ -109,7 +109,7 @@ fn the_source_of_an_ipv4_answer() {
     // Out on an interface that there is not.
     let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
     let mut control = space.writer();
-    control.push(&IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from(Ipv4Addr::LOCALHOST) }).unwrap();
+    control.push(&IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from_source(Ipv4Addr::LOCALHOST) }).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
     assert!(matches!(sent, Err(Errno::NODEV | Errno::NETUNREACH | Errno::INVAL)), "{sent:?}");
 }
@@ -160,13 +160,13 @@ fn the_source_of_an_ipv6_answer() {
     let SocketAddr::V6(to) = to else { unreachable!() };
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
     let mut control = space.writer();
-    control.push(&Ipv6Pktinfo::from(Ipv6Addr::LOCALHOST)).unwrap();
+    control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST)).unwrap();
     sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
     let (_, sender) = there.recv_from(&mut [0]).unwrap();
     assert_eq!(sender, SocketAddrV6::new(Ipv6Addr::LOCALHOST, from.port(), 0, 0).into());
     // From an address that is not this machine's.
     control.clear();
-    control.push(&Ipv6Pktinfo::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
+    control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
     assert_eq!(sent, Err(Errno::INVAL));
 }

@@ -1,4 +1,4 @@
-//! The process of the sender as a descriptor, receivers that refuse, labels (conformance list H).
+//! The process of the sender as a descriptor, receivers that refuse, labels.
 
 use crate::support::*;
 use crate::tests;
@@ -10,11 +10,11 @@ use rustix::net::SocketType;
 use rustix::net::sockopt::set_socket_passcred;
 
 tests![
-    a_pidfd_comes_without_credentials_and_is_close_on_exec if pidfd,
-    the_order_is_credentials_rights_pidfd if pidfd,
+    a_pidfd_comes_without_credentials_and_is_close_on_exec if pidfds,
+    the_order_is_credentials_rights_pidfd if pidfds,
     the_pidfd_of_a_sender_that_was_reaped if pidfd_of_the_reaped,
-    without_a_free_number_the_slot_holds_an_error if pidfd,
-    rights_can_take_the_room_of_the_pidfd if pidfd,
+    without_a_free_number_the_slot_holds_an_error if pidfds,
+    rights_can_take_the_room_of_the_pidfd if pidfds,
     a_receiver_can_refuse_descriptors if refusal,
     without_a_security_module_there_is_no_label if no_label,
     a_label_is_a_message if label,
@@ -22,12 +22,8 @@ tests![
     a_receiver_that_keeps_every_slot if slots_can_be_kept,
 ];
 
-fn pidfd() -> Result<(), String> {
-    has_option(SO_PASSPIDFD, "SO_PASSPIDFD (Linux 6.5)")
-}
-
 fn pidfd_of_the_reaped() -> Result<(), String> {
-    pidfd()?;
+    pidfds()?;
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|error| error.to_string())?;
     let mut numbers =
         release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap_or(0u32));
@@ -119,8 +115,7 @@ fn the_pidfd_of_a_sender_that_was_reaped() {
 fn without_a_free_number_the_slot_holds_an_error() {
     let (here, there) = receiver_of_pidfds(SocketType::STREAM);
     send_plain(&here, b"x").unwrap();
-    let open = open_descriptors();
-    let limit = DescriptorLimit::numbers_below((0..).find(|number| !open.contains(number)).unwrap() as u64);
+    let limit = DescriptorLimit::numbers_below(lowest_free_number());
     let mut room = [0xff; 64];
     let mut received = receive(&there, &mut [0], &mut room);
     drop(limit);

@@ -1,5 +1,5 @@
-//! What a multishot RECVMSG leaves in a buffer, made by hand: no ring is needed to split it. (`ring.rs` has the kernel's
-//! own.)
+//! What a multishot RECVMSG leaves in a buffer, made by hand: no ring is needed to split it. (`ring/multishot.rs` has the
+//! kernel's own.)
 
 use crate::support::*;
 use crate::tests;
@@ -112,7 +112,7 @@ fn a_header_is_two_lengths() {
     }
 }
 
-/// Linux refuses them with the same error (`io_recvmsg_mshot_prep`, `io_uring/net.c`): `ring.rs` asks it.
+/// Linux refuses them with the same error (`io_recvmsg_mshot_prep`, `io_uring/net.c`).
 fn rooms_that_an_int_does_not_hold() {
     const MOST: usize = i32::MAX as usize - FIXED;
     for (name_room, control_room) in

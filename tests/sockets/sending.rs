@@ -1,4 +1,4 @@
-//! What `sendmsg` accepts (conformance list D), and that a refusal loses nothing.
+//! What `sendmsg` accepts, and that a refusal loses nothing.
 
 use crate::support::*;
 use crate::tests;

@@ -185,6 +185,10 @@ pub fn has_option(option: i32, name: &str) -> Result<(), String> {
     set_option(pair(SocketType::STREAM).0, option, 1).map_err(|error| format!("this kernel has no {name} ({error})"))
 }
 
+pub fn pidfds() -> Result<(), String> {
+    has_option(SO_PASSPIDFD, "SO_PASSPIDFD (Linux 6.5)")
+}
+
 /// Runs on a thread that is another user: Linux keeps the ids of each thread by itself. `None` if it may not be.
 pub fn as_user<T: Send>(uid: u32, run: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {
@@ -204,6 +208,12 @@ pub fn can_change_user() -> Result<(), String> {
     as_user(1000, || ()).ok_or_else(|| "this process may not become another user".into())
 }
 
+/// The lowest number that no descriptor has.
+pub fn lowest_free_number() -> u64 {
+    let open = open_descriptors();
+    (0..).find(|number| !open.contains(number)).unwrap() as u64
+}
+
 /// Lets this process have at most so many descriptors until the result is dropped.
 pub struct DescriptorLimit(rustix::process::Rlimit);
 
@@ -219,6 +229,21 @@ impl DescriptorLimit {
 impl Drop for DescriptorLimit {
     fn drop(&mut self) {
         rustix::process::setrlimit(rustix::process::Resource::Nofile, self.0).unwrap();
+    }
+}
+
+/// A socket that unwinds when it is dropped.
+pub struct PanicsWhenDropped(pub OwnedFd);
+
+impl AsFd for PanicsWhenDropped {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("dropped"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Too little room (conformance list F): what arrives is owned, and that something is missing is told.
+//! Too little room: what arrives is owned, and that something is missing is told.
 
 use crate::support::*;
 use crate::tests;
@@ -81,12 +81,6 @@ fn room_for_one_by_length_is_room_for_one() {
         assert_eq!(received.truncated(), Truncated::CONTROL);
         assert_eq!(take_all(&mut received).len(), (wanted - HEADER) / 4);
     }
-}
-
-/// The lowest number that no descriptor has.
-fn lowest_free_number() -> u64 {
-    let open = open_descriptors();
-    (0..).find(|number| !open.contains(number)).unwrap() as u64
 }
 
 fn a_full_table_of_descriptors_shows_as_truncation() {

@@ -26,7 +26,8 @@ pub(super) const WAIT_FOR_ONE: u32 = 0x0100_0000;
 
 /// # Safety
 ///
-/// `count` headers, and everything they point to, can be read until this returns, and the headers written.
+/// `count` headers, and everything they point to, can be read until this returns, and the headers written. Every
+/// descriptor number in an `SCM_RIGHTS` message is one the caller may use.
 pub(super) unsafe fn sendmmsg(
     socket: BorrowedFd<'_>,
     headers: *mut MMsgHdr,
@@ -36,7 +37,7 @@ pub(super) unsafe fn sendmmsg(
     for index in 0..count {
         // SAFETY: it is one of the `count` headers.
         let header = unsafe { &mut *headers.add(index) };
-        // SAFETY: the caller promises that all it points to can be read.
+        // SAFETY: the caller's promise is the backend's, for each header.
         match unsafe { backend::sendmsg(socket, &header.msg_hdr, flags.bits()) } {
             Ok(sent) => {
                 header.msg_len = sent as c_uint;
@@ -61,7 +62,12 @@ pub(super) unsafe fn sendmmsg(
 unsafe fn data_len(header: &backend::MsgHdr) -> usize {
     #[allow(clippy::unnecessary_cast, reason = "the fields have other integers on other systems")]
     let count = header.msg_iovlen as usize;
-    // SAFETY: there are so many slices, as the caller promises; pointer and number come from a Rust slice of them.
+    if count == 0 {
+        // The pointer may be null: that of an empty `SendSlot` is.
+        return 0;
+    }
+    // SAFETY: there are so many slices, as the caller promises; where there is one, pointer and number come from a Rust
+    // slice of them.
     let slices = unsafe { core::slice::from_raw_parts(header.msg_iov.cast::<backend::Iovec>(), count) };
     // Together they are in memory, so that the sum is no more than a `usize` holds, unless they overlap.
     #[allow(clippy::unnecessary_cast, reason = "as above")]

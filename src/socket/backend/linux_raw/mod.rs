@@ -4,8 +4,8 @@
 //! - `arch/` has one file for each processor, with its instruction and nothing else.
 //! - `direct.rs` makes each call by its own number, `socketcall.rs` all of them through one.
 //!
-//! No piece of assembly says that it only reads memory (`readonly`). Of these calls only `sendmsg` does no more, and
-//! while it waits others may write what is read after it.
+//! No piece of assembly says that it only reads memory (`readonly`). Of these calls only `sendmsg` and `setsockopt` do
+//! no more, and while the former waits others may write what is read after it.
 #![cfg_attr(not(batched_calls), allow(dead_code, unused_imports, reason = "whoever tests the loop does without these"))]
 
 #[cfg_attr(target_arch = "x86_64", path = "arch/x86_64.rs")]
