@@ -121,13 +121,13 @@ mod server {
     /// If this fails, what still arrives stays open in this process. It ends then; another one would cancel its request,
     /// and look at what that has still brought.
     pub fn serve(ring: IoUring, socket: &OwnedFd) -> Result<usize, Box<dyn Error>> {
-        // Declared before the ring, and so dropped after it.
-        let mut buffers = [[0; LEN]; BUFFERS as usize];
+        // Never given back: if this fails, the request is still there, and to close the ring does not end it at once.
+        let buffers = Box::leak(Box::new([[0; LEN]; BUFFERS as usize]));
         let header = MultishotHeader::new(0, control_len!(ScmRights[1]))?;
         let mut ring = Ring { ring, arrived: VecDeque::new() };
 
         let provide = opcode::ProvideBuffers::new(buffers.as_mut_ptr().cast(), LEN as i32, BUFFERS, GROUP, 0);
-        // SAFETY: the buffers stay until after the ring, and are looked at only where a completion says so.
+        // SAFETY: the buffers stay, and are looked at only where a completion says so.
         unsafe { ring.call(provide.build()) }?;
         let receive = opcode::RecvMsgMulti::new(Fd(socket.as_raw_fd()), header.as_ptr().cast(), GROUP);
         // Without this flag, what arrives would be inherited by every program that is started.

@@ -224,6 +224,10 @@ impl<'c> Received<'c> {
     /// Where the data came from: `None` for a sender without a name. (Linux gives the peer's name on connected
     /// UNIX-domain sockets too; a TCP stream has none.)
     ///
+    /// It is as the system has it, and a sender chooses its own. The longest path of Linux, 108 bytes, comes with a
+    /// terminator that `struct sockaddr_un` has no room for: rustix 1.1 panics if such an address is formatted with `{:?}`
+    /// or converted to a `SocketAddrUnix`, and nothing can be sent to it (`EINVAL`). Look at its length, 111, first.
+    ///
     /// Example: [`recvmsg`].
     #[inline]
     pub const fn address(&self) -> Option<&SocketAddrAny> {

@@ -6,8 +6,9 @@ impl MultishotHeader {
     /// The owner of what one completion of a multishot RECVMSG has brought, and the data.
     ///
     /// `buffer` is the part of the provided buffer that the completion says was filled: as many bytes as its result.
-    /// The [address](Received::address) is `None` if there was no room for all of it: a part of an address is another
-    /// address. ([`split`](Self::split) shows what is there of it, and how long it was.)
+    /// The data is what [`RecvmsgOut::payload`] would be. The [address](Received::address) is `None` if there was no room
+    /// for all of it: a part of an address is another address. ([`split`](Self::split) shows what is there of it, and how
+    /// long it was.)
     ///
     /// There is no need to say with which flags the request was made: on Linux, what a peek shows is owned, too.
     ///
@@ -18,9 +19,12 @@ impl MultishotHeader {
     ///
     /// # Safety
     ///
-    /// The system has filled `buffer` for a completion, whose result is not negative, of a multishot RECVMSG of this
-    /// process with this header, or one with the same two lengths; and nobody else owns what that has brought: this is
-    /// called once for each completion.
+    /// - `buffer` holds what the system has filled it with for a completion, whose result is not negative, of a multishot
+    ///   RECVMSG of this process with this header, or one with the same two lengths. Nothing has changed it since: it was
+    ///   not given back to the ring.
+    /// - Nobody else owns what that has brought: this is called once for each completion.
+    ///
+    /// [`RecvmsgOut::payload`]: crate::socket::RecvmsgOut::payload
     ///
     /// ```
     /// use ancillary::socket::MultishotHeader;

@@ -86,7 +86,9 @@
 //!    is negative has brought nothing: parse nothing.
 //!
 //! Nothing owns descriptors between the completion and step 4. Who gives up a request that receives has to cancel it,
-//! and still to look at every completion that it has.
+//! and still to look at every completion that it has. To close the ring is not enough: Linux then cancels what it has
+//! some time later, and until then a request can still receive, write to the memory it was given, and leave descriptors
+//! open under numbers that nobody knows.
 //!
 //! The example `io_uring` does all of this in one program. A call that fills some other structure has
 //! [`Received::from_raw_parts`](crate::Received::from_raw_parts).

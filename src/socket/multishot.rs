@@ -33,9 +33,13 @@ use rustix::io::Errno;
 /// buffer was left, `EFAULT` if one was shorter than [`payload_offset`](Self::payload_offset). An empty datagram also
 /// ends it, like the end of a stream.
 ///
+/// Of a buffer that holds many messages (`IOU_PBUF_RING_INC`), what is left counts as one. Where that is too short, the
+/// system does not go on to the next buffer: every request on the group ends with `EFAULT`.
+///
 /// Every completion whose result is not negative has filled as many bytes of its buffer as the result says, and may have
 /// brought descriptors. A completion that nobody looks at leaves them open: cancel the request, and look at what it has
-/// still brought, before the ring is closed.
+/// still brought, before the ring is closed. And keep the buffers until the request has ended: to close the ring does not
+/// end it at once.
 ///
 /// Source of truth: Linux `io_recvmsg_multishot`, `io_uring/net.c`, and io_uring_prep_recvmsg_multishot(3).
 ///
@@ -97,7 +101,8 @@ impl MultishotHeader {
     /// A pointer to the header, for the submission.
     ///
     /// It is valid for as long as this value lives and stays where it is. The system reads the header when it takes the
-    /// submission, and does not write to it.
+    /// submission, and does not write to it. (For a request that is not multishot, it would: that takes a
+    /// [`RecvHeader`](super::RecvHeader).)
     ///
     /// Example: [the type's](Self).
     #[inline]
@@ -169,15 +174,12 @@ impl MultishotHeader {
     #[inline]
     pub(crate) fn parts(&self, buffer: &[u8]) -> Parts {
         let len = buffer.len();
-        let (fields, read) = match Fields::read(buffer) {
-            Some(fields) => (fields, true),
-            None => (Fields::default(), false),
-        };
+        let fields = Fields::read(buffer).unwrap_or_default(); // it is too short then, whatever the rooms
         let part = |start: usize, says: usize, room: usize| {
             let start = start.min(len);
             start..start + says.min(room).min(len - start)
         };
-        let error = if !read || len < self.payload_offset() {
+        let error = if len < self.payload_offset() {
             Some(RecvmsgOutError::TooShort { needed: self.payload_offset(), len })
         } else if fields.control_len > self.control_room {
             Some(RecvmsgOutError::ControlBeyondRoom { claimed: fields.control_len, room: self.control_room })

@@ -119,7 +119,10 @@ impl<'b> RecvmsgOut<'b> {
         ControlMessages::new(self.control)
     }
 
-    /// The data that is there.
+    /// The data that is there, as far as the lengths say.
+    ///
+    /// On a TCP stream Linux takes `MSG_TRUNC` in a request to mean that the bytes are to be thrown away: none of them is
+    /// here then, but what lay in the buffer before.
     ///
     /// Example: [the type's](Self).
     #[inline]

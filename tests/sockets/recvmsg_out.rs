@@ -24,6 +24,7 @@ tests![
     flags_are_told,
     a_name_that_was_cut_is_no_address,
     what_errors_say,
+    what_is_shown,
     descriptors_are_owned_and_closed,
     descriptors_are_taken_beside_the_data,
     at_every_misalignment,
@@ -296,6 +297,7 @@ fn a_name_that_was_cut_is_no_address() {
     assert_eq!(address_of(&[], 128), None, "a sender without a name");
     assert_eq!(address_of(&[1], 128), None, "less than a family");
     assert_eq!(address_of(&[0; 16], 128), None, "no family");
+    assert_eq!(address_of(&[1; 128], 200).map(|address| address.addr_len()), Some(128), "the longest there can be");
     assert_eq!(address_of(&[1; 129], 200), None, "longer than any address");
 }
 
@@ -305,6 +307,13 @@ fn what_errors_say() {
     let beyond = RecvmsgOutError::ControlBeyondRoom { claimed: 48, room: 24 };
     assert_eq!(beyond.to_string(), "control messages of 48 bytes are claimed, but there is room for 24");
     let _: &dyn std::error::Error = &beyond;
+}
+
+fn what_is_shown() {
+    let plan = Plan { name_room: 3, control_room: 24, name: b"name", control: &[0; 20], payload: b"data!", flags: 0 };
+    assert_eq!(format!("{:?}", plan.header()), "MultishotHeader { name_room: 3, control_room: 24, .. }");
+    let shown = format!("{:?}", plan.header().split(&plan.bytes()[..44]).unwrap());
+    assert_eq!(shown, "RecvmsgOut { name_len: 4, control: 20, payload_len: 5, flags: ReturnFlags(0x0), .. }");
 }
 
 fn descriptors_are_owned_and_closed() {

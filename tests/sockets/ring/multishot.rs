@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::tests;
-use ancillary::message::{IpPktinfo, ScmCredentials, ScmRights};
+use ancillary::message::{IpPktinfo, ScmCredentials, ScmPidfd, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, set_delivery};
 use ancillary::{Message, Truncated, control_len, control_space};
 use rustix::fd::OwnedFd;
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{AddressFamily, ReturnFlags, SocketAddrUnix, SocketFlags, bind};
 use std::ffi::OsStr;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
@@ -17,21 +18,27 @@ tests![
     one_request_for_many_messages if multishot_receiving,
     buffers_of_the_old_kind if multishot_receiving,
     buffers_are_used_again if multishot_receiving,
+    what_lay_in_a_buffer_is_not_owned if multishot_receiving,
     many_messages_in_one_buffer if buffers_for_many_messages,
+    what_is_left_of_a_buffer_is_too_short if buffers_for_many_messages,
     nobody_looks if multishot_receiving,
     close_on_exec_is_the_flags_to_say if multishot_receiving,
     credentials_come_first if multishot_receiving,
+    the_process_of_the_sender_is_owned if multishot_receiving_of_processes,
     the_header_is_read_once if multishot_receiving,
     a_header_for_other_lengths_is_refused if multishot_receiving,
     the_data_was_cut if multishot_receiving,
     the_true_length_of_a_datagram if multishot_receiving,
+    bytes_of_a_stream_that_are_thrown_away if multishot_receiving,
     control_messages_were_cut if multishot_receiving,
+    a_full_table_of_descriptors if multishot_receiving,
     without_room_for_control_messages if multishot_receiving,
     names_and_their_room if multishot_receiving,
     the_longest_name_of_all if multishot_receiving,
     a_control_message_of_ipv4 if multishot_receiving,
     every_peek_is_owned if multishot_receiving,
     a_buffer_that_is_too_short if multishot_receiving,
+    waiting_for_all_is_refused if multishot_receiving,
     no_buffer_is_left if multishot_receiving,
     the_end_of_a_stream if multishot_receiving,
     an_empty_datagram_ends_the_request if multishot_receiving,
@@ -151,6 +158,34 @@ fn buffers_are_used_again() {
     }
 }
 
+/// A control message with a descriptor that is open, wherever the system does not write: before the message, after it,
+/// and in its padding.
+fn what_lay_in_a_buffer_is_not_owned() {
+    let ((here, there), decoy) = (pair(SocketType::SEQPACKET), files(1));
+    let number = decoy[0].as_raw_fd().to_ne_bytes();
+    let mut shots = Shots::new(header(28, RIGHTS_ROOM), 4, 256);
+    // A message fills its room with the number, so that every slot that is not written is one of it.
+    let (message, start) = (message_bytes(RIGHTS, &[number; 3].concat()), 16 + 28);
+    for buffer in shots.buffers.memory.chunks_mut(256) {
+        buffer[16..].chunks_exact_mut(4).for_each(|slot| slot.copy_from_slice(&number));
+        buffer[start..][..message.len()].copy_from_slice(&message);
+    }
+    shots.request(&there, CLOEXEC_ON_RECEIVE);
+    for count in 0..4 {
+        if count == 0 {
+            send_plain(&here, b"data").unwrap();
+        } else {
+            send(&here, b"data", &borrowed(&files(count))).unwrap();
+        }
+        shots.next(|mut received, _| {
+            let arrived = take_all(&mut received);
+            assert_eq!(arrived.len(), count);
+            assert!(!arrived.iter().any(|arrived| same_file(arrived, &decoy[0])));
+        });
+        assert!(open_descriptors().contains(&decoy[0].as_raw_fd()));
+    }
+}
+
 /// Each begins where the one before has ended, at any address.
 fn many_messages_in_one_buffer() {
     let ((here, there), header) = (pair(SocketType::SEQPACKET), header(0, RIGHTS_ROOM));
@@ -176,6 +211,30 @@ fn many_messages_in_one_buffer() {
         assert_eq!((take_all(&mut received).len(), &*data), (count, &text[..]));
         start += result;
     }
+    drop(ring);
+}
+
+/// The system stays with that buffer, though there is another one. The message stays in the socket.
+fn what_is_left_of_a_buffer_is_too_short() {
+    let ((here, there), header) = (pair(SocketType::SEQPACKET), header(0, RIGHTS_ROOM));
+    let mut ring = Ring::new();
+    let mut buffers = Buffers::new(&mut ring, 2, 2 * header.payload_offset(), INCREMENTAL).unwrap();
+    // SAFETY: the header stays where it is, and the buffers stay until the request has ended.
+    unsafe { ring.submit(multishot(&there, &header, CLOEXEC_ON_RECEIVE)) };
+    send(&here, b"1", &borrowed(&files(1))).unwrap();
+    let (result, flags) = ring.wait();
+    // SAFETY: the request was made with this header, and this completion is looked at once.
+    let (mut received, _) = unsafe { header.received(buffers.filled(result.unwrap(), flags)) }.unwrap();
+    assert_eq!(take_all(&mut received).len(), 1);
+    drop(received);
+
+    send(&here, b"2", &borrowed(&files(2))).unwrap();
+    assert_eq!(ring.wait(), (Err(Errno::FAULT), 0));
+    // SAFETY: as above.
+    unsafe { ring.submit(multishot(&there, &header, CLOEXEC_ON_RECEIVE)) };
+    assert_eq!(ring.wait(), (Err(Errno::FAULT), 0));
+    let mut room = [0xff; 64];
+    assert_eq!(take_all(&mut receive(&there, &mut [0], &mut room)).len(), 2);
     drop(ring);
 }
 
@@ -219,6 +278,32 @@ fn credentials_come_first() {
         let second = messages.next();
         assert!(matches!(second, Some(Ok(Message::ScmRights(descriptors))) if descriptors.len() == 2));
     });
+}
+
+fn multishot_receiving_of_processes() -> Result<(), String> {
+    multishot_receiving()?;
+    has_option(SO_PASSPIDFD, "SO_PASSPIDFD")
+}
+
+/// It is close-on-exec whatever the flags.
+fn the_process_of_the_sender_is_owned() {
+    let (here, there) = pair(SocketType::DGRAM);
+    set_option(&there, SO_PASSPIDFD, 1).unwrap();
+    let mut shots = Shots::new(header(0, control_space!(ScmRights[1], ScmPidfd)), 4, 256);
+    shots.request(&there, RecvFlags::empty());
+    let before = open_descriptors().len();
+    for taken in [false, true] {
+        send(&here, b"x", &borrowed(&files(1))).unwrap();
+        shots.next(|received, _| {
+            let mut received = received.complete().unwrap();
+            let mut processes = received.messages().filter_map(|message| match message.unwrap() {
+                Message::ScmPidfd(mut descriptor) => taken.then(|| descriptor.next().unwrap().unwrap()),
+                _ => None,
+            });
+            assert!(processes.next().as_ref().is_none_or(is_close_on_exec));
+        });
+        assert_eq!(open_descriptors().len(), before);
+    }
 }
 
 /// The system has taken the lengths with the request: the header may change, and another one splits.
@@ -281,6 +366,20 @@ fn the_true_length_of_a_datagram() {
     }
 }
 
+/// TCP takes `MSG_TRUNC` so. The lengths tell of bytes that were never written.
+fn bytes_of_a_stream_that_are_thrown_away() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (there, _) = listener.accept().unwrap();
+    let mut shots = Shots::new(header(28, 64), 4, 256);
+    shots.request(&there, RecvFlags::TRUNC);
+    here.write_all(b"data").unwrap();
+    let (result, flags) = shots.ring.wait();
+    let message = shots.header.split(shots.buffers.filled(result.unwrap(), flags)).unwrap();
+    assert_eq!((message.payload(), message.payload_len()), (&[0xdd; 4][..], 4), "what lay there before");
+    assert!(!message.data_truncated());
+}
+
 fn control_messages_were_cut() {
     let (here, there) = pair(SocketType::DGRAM);
     let before = open_descriptors().len();
@@ -295,6 +394,27 @@ fn control_messages_were_cut() {
     });
     drop((shots, sent));
     assert_eq!(open_descriptors().len(), before);
+}
+
+/// It shows as truncation, and what there was room for is owned.
+fn a_full_table_of_descriptors() {
+    let ((here, there), sent) = (pair(SocketType::DGRAM), files(3));
+    let mut shots = Shots::new(header(0, RIGHTS_ROOM), 4, 256);
+    shots.request(&there, CLOEXEC_ON_RECEIVE);
+    // Every number below the limit is in use, but for the last ones.
+    let open = open_descriptors();
+    let filling = files((open.last().unwrap() + 1) as usize - open.len());
+    let limit = open_descriptors().len() as u64;
+    for free in 0..=3 {
+        let limit = DescriptorLimit::numbers_below(limit + free);
+        send(&here, b"data", &borrowed(&sent)).unwrap();
+        shots.next(|mut received, data| {
+            drop(limit);
+            assert_eq!((received.control_truncated(), &*data), (free < 3, &b"data"[..]));
+            assert_eq!(take_all(&mut received).len(), free as usize);
+        });
+    }
+    drop(filling);
 }
 
 fn without_room_for_control_messages() {
@@ -425,6 +545,13 @@ fn a_buffer_that_is_too_short() {
             })),
         }
     }
+}
+
+fn waiting_for_all_is_refused() {
+    let (_here, there) = pair(SocketType::STREAM);
+    let mut shots = Shots::new(header(0, RIGHTS_ROOM), 1, 256);
+    shots.request(&there, CLOEXEC_ON_RECEIVE | RecvFlags::WAITALL);
+    shots.ends_with(Errno::INVAL);
 }
 
 fn no_buffer_is_left() {
