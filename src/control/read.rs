@@ -251,7 +251,9 @@ impl<'a, A: LayoutChoice> Iterator for ControlMessages<'a, A> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.rest.len() / self.layout.layout().data_offset() + 1))
+        // No layout has a data offset of 0, which the compiler cannot know of one that is chosen when the program runs.
+        let whole = self.rest.len().checked_div(self.layout.layout().data_offset());
+        (0, whole.map(|messages| messages + 1))
     }
 }
 

@@ -54,7 +54,7 @@ impl UdpGro {
     /// Example: [the type's](Self).
     pub fn segments(self, data: &[u8]) -> impl Iterator<Item = &[u8]> {
         let size = usize::try_from(self.0).ok().filter(|size| *size > 0);
-        data.chunks(size.unwrap_or(data.len().max(1)))
+        data.chunks(size.unwrap_or(data.len()).max(1))
     }
 }
 

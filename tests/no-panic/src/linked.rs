@@ -1,0 +1,282 @@
+//! The table.
+
+use crate::Function;
+use ancillary::control::{ControlMemory, End, TranslateError};
+use ancillary::layout::{LayoutChoice, LengthWidth, Native};
+use ancillary::message::{
+    DecodeError, DecodeMessage, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, NoDescriptor, ScmCredentials,
+    ScmPidfd, ScmRights, ScmRightsNumbers, ScmSecurity, UdpGro, UdpSegment, exactly,
+};
+use ancillary::received::{Descriptors, Messages, ReceivedBatch, ReceivedMessage, TakeDescriptors};
+use ancillary::rustix::fd::{BorrowedFd, OwnedFd};
+use ancillary::rustix::net::SocketAddrAny;
+use ancillary::socket::{
+    MessageHeader, MultishotHeader, RecvHeader, RecvRoom, RecvSlot, RecvmsgOut, RecvmsgOutError, SendHeader, SendSlot,
+    recvmsg_raw, sendmsg_raw, set_delivery,
+};
+use ancillary::{
+    ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, Layout, Message, PushError, Received,
+    Truncated, recvmmsg, recvmsg, recvmsg_inheritable, sendmmsg, sendmsg, sendmsg_addr,
+};
+use core::error::Error;
+use core::fmt::{Debug, Display};
+use core::mem::MaybeUninit;
+use core::ops::{Deref, DerefMut};
+use core::ptr::drop_in_place;
+
+type Bytes = &'static [u8];
+type BytesMut = &'static mut [u8];
+
+macro_rules! linked {
+    ($name:ident: $($function:expr),* $(,)?) => {
+        // SAFETY: nothing else has this name.
+        #[unsafe(no_mangle)]
+        pub static $name: [Function; [$(stringify!($function)),*].len()] = [$(Function($function as *const ())),*];
+    };
+}
+
+linked! { LINKED_LAYOUT:
+    Layout::from_parts as fn(_) -> _,
+    Layout::parts as fn(_) -> _,
+    Layout::with_byte_order as fn(_, _) -> _,
+    Layout::header_size as fn(_) -> _,
+    Layout::header_align as fn(_) -> _,
+    Layout::data_offset as fn(_) -> _,
+    Layout::align as fn(_, _) -> _,
+    Layout::len as fn(_, _) -> _,
+    Layout::space as fn(_, _) -> _,
+    Layout::first_header as fn(_, _) -> _,
+    Layout::next_header as fn(_, _, _, _) -> _,
+    Layout::space_of_all as fn(_, _) -> _,
+    Layout::len_of_all as fn(_, _) -> _,
+    Layout::read_header as fn(_, _) -> _,
+    Layout::write_header as fn(_, _, _) -> _,
+    Layout::layout as fn(_) -> _,
+    Native::layout as fn(_) -> _,
+    LengthWidth::bytes as fn(_) -> _,
+}
+
+// Reading, for the target's own layout, for one that is known when this is compiled, and for any.
+linked! { LINKED_CONTROL:
+    ControlMessages::<Native>::new as fn(_) -> _,
+    ControlMessages::<Native>::with_layout as fn(_, _) -> _,
+    ControlMessages::<Native>::offset as fn(_) -> _,
+    ControlMessages::<Native>::remainder as fn(_) -> _,
+    ControlMessages::<Native>::end as fn(_) -> _,
+    ControlMessages::<Native>::clamped as fn(_) -> _,
+    ControlMessages::<Native>::next as fn(_) -> _,
+    ControlMessages::<Native>::size_hint as fn(_) -> _,
+    <ControlMessages<Native> as Debug>::fmt as fn(_, _) -> _,
+    <ControlMessages<Native> as Display>::fmt as fn(_, _) -> _,
+    ControlMessages::<Layout>::with_layout as fn(_, _) -> _,
+    ControlMessages::<Layout>::end as fn(_) -> _,
+    ControlMessages::<Layout>::clamped as fn(_) -> _,
+    ControlMessages::<Layout>::next as fn(_) -> _,
+    ControlMessages::<Layout>::size_hint as fn(_) -> _,
+    <ControlMessages<Layout> as Display>::fmt as fn(_, _) -> _,
+}
+
+linked! { LINKED_MESSAGES:
+    ControlMessage::new as fn(_, _, _) -> _,
+    ControlMessage::level as fn(_) -> _,
+    ControlMessage::message_type as fn(_) -> _,
+    ControlMessage::payload as fn(_) -> _,
+    ControlMessage::is::<ScmCredentials> as fn(_) -> _,
+    ControlMessage::decode::<ScmCredentials> as fn(_) -> _,
+    ControlError::offset as fn(_) -> _,
+    ControlError::claimed as fn(_) -> _,
+    ControlError::remaining as fn(_) -> _,
+    <ControlError as Display>::fmt as fn(_, _) -> _,
+    <PushError as Display>::fmt as fn(_, _) -> _,
+    <TranslateError as Display>::fmt as fn(_, _) -> _,
+    <TranslateError as Error>::source as fn(_) -> _,
+    <End as Debug>::fmt as fn(_, _) -> _,
+    exactly::<0> as fn(_) -> _,
+    exactly::<20> as fn(_) -> _,
+    <DecodeError as Display>::fmt as fn(_, _) -> _,
+    IpPktinfo::decode as fn(_) -> _,
+    IpPktinfo::push_to as fn(_, _) -> _,
+    IpPktinfo::from as fn(_) -> _,
+    IpTos::decode as fn(_) -> _,
+    IpTos::push_to as fn(_, _) -> _,
+    IpTos::ecn as fn(_) -> _,
+    Ipv6Pktinfo::decode as fn(_) -> _,
+    Ipv6Pktinfo::push_to as fn(_, _) -> _,
+    Ipv6Pktinfo::from as fn(_) -> _,
+    Ipv6Tclass::decode as fn(_) -> _,
+    Ipv6Tclass::push_to as fn(_, _) -> _,
+    Ipv6Tclass::ecn as fn(_) -> _,
+    NoDescriptor::errno as fn(_) -> _,
+    <NoDescriptor as Display>::fmt as fn(_, _) -> _,
+    ScmCredentials::decode as fn(_) -> _,
+    ScmCredentials::push_to as fn(_, _) -> _,
+    ScmCredentials::of_this_process as fn() -> _,
+    ScmPidfd::decode as fn(_) -> _,
+    ScmRights::new as fn(_) -> _,
+    ScmRights::push_to as fn(_, _) -> _,
+    ScmRightsNumbers::decode as fn(_) -> _,
+    ScmRightsNumbers::remainder as fn(_) -> _,
+    ScmRightsNumbers::next as fn(_) -> _,
+    ScmRightsNumbers::size_hint as fn(_) -> _,
+    ScmSecurity::decode as fn(_) -> _,
+    ScmSecurity::label as fn(_) -> _,
+    ScmSecurity::payload as fn(_) -> _,
+    UdpGro::decode as fn(_) -> _,
+    segments as fn(_, _) -> _,
+    UdpSegment::decode as fn(_) -> _,
+    UdpSegment::push_to as fn(_, _) -> _,
+}
+
+/// Walks the iterator that `UdpGro::segments` gives.
+fn segments(gro: UdpGro, data: Bytes) -> usize {
+    UdpGro::segments(gro, data).map(<[u8]>::len).max().unwrap_or_default()
+}
+
+linked! { LINKED_WRITER:
+    ControlMemory::none as fn() -> _,
+    ControlMemory::len as fn(_) -> _,
+    ControlMemory::is_empty as fn(_) -> _,
+    ControlMemory::from as fn(BytesMut) -> _,
+    ControlMemory::from as fn(&'static mut [MaybeUninit<u8>]) -> _,
+    ControlMemory::from as fn(&'static mut [u8; 64]) -> _,
+    ControlMemory::from as fn(&'static mut [MaybeUninit<u8>; 64]) -> _,
+    ControlMemory::from as fn(&'static mut ControlSpace<64>) -> _,
+    <ControlMemory<'_> as Debug>::fmt as fn(_, _) -> _,
+    ControlSpace::<64>::new as fn() -> _,
+    <ControlSpace<64> as Default>::default as fn() -> _,
+    ControlSpace::<64>::writer as fn(_) -> _,
+    ControlSpace::<64>::len as fn(_) -> _,
+    ControlSpace::<64>::is_empty as fn(_) -> _,
+    <ControlSpace<64> as Debug>::fmt as fn(_, _) -> _,
+    ControlWriter::new as fn(BytesMut) -> _,
+    ControlWriter::new as fn(&'static mut ControlSpace<64>) -> _,
+    ControlWriter::empty as fn() -> _,
+    ControlWriter::push::<ScmRights<'_, '_>> as fn(_, _) -> _,
+    ControlWriter::push::<ScmCredentials> as fn(_, _) -> _,
+    ControlWriter::<Native>::with_layout as fn(_, BytesMut) -> _,
+    ControlWriter::<Native>::push_raw as fn(_, _, _, _) -> _,
+    ControlWriter::<Native>::reserve as fn(_, _, _, _) -> _,
+    ControlWriter::<Native>::push_all::<Native> as fn(_, _) -> _,
+    ControlWriter::<Native>::push_all::<Layout> as fn(_, _) -> _,
+    ControlWriter::<Native>::used as fn(_) -> _,
+    ControlWriter::<Native>::is_empty as fn(_) -> _,
+    ControlWriter::<Native>::available as fn(_) -> _,
+    ControlWriter::<Native>::clear as fn(_),
+    ControlWriter::<Native>::as_bytes as fn(_) -> _,
+    <ControlWriter<'_, Native> as Debug>::fmt as fn(_, _) -> _,
+    ControlWriter::<Layout>::with_layout as fn(_, BytesMut) -> _,
+    ControlWriter::<Layout>::push_raw as fn(_, _, _, _) -> _,
+    ControlWriter::<Layout>::reserve as fn(_, _, _, _) -> _,
+    ControlWriter::<Layout>::push_all::<Native> as fn(_, _) -> _,
+    ControlWriter::<Layout>::push_all::<Layout> as fn(_, _) -> _,
+    ControlWriter::<Layout>::as_bytes as fn(_) -> _,
+}
+
+linked! { LINKED_RECEIVED:
+    Received::from_raw_parts as unsafe fn(_, _, _, BytesMut) -> _,
+    Received::bytes as fn(_) -> _,
+    Received::filled as fn(_, _) -> _,
+    Received::flags as fn(_) -> _,
+    Received::address as fn(_) -> _,
+    Received::truncated as fn(_) -> _,
+    Received::data_truncated as fn(_) -> _,
+    Received::control_truncated as fn(_) -> _,
+    Received::complete as fn(_) -> _,
+    Received::messages as fn(_) -> _,
+    Received::find::<ScmCredentials> as fn(_) -> _,
+    Received::find::<UdpGro> as fn(_) -> _,
+    Received::take_descriptors as fn(_) -> _,
+    drop_in_place::<Received<'_>> as unsafe fn(_),
+    <Received<'_> as Debug>::fmt as fn(_, _) -> _,
+    <Truncated as Display>::fmt as fn(_, _) -> _,
+    Messages::next as fn(_) -> _,
+    Messages::clamped as fn(_) -> _,
+    <Messages<'_> as Debug>::fmt as fn(_, _) -> _,
+    drop_in_place::<Message<'_>> as unsafe fn(_),
+    <Message<'_> as Debug>::fmt as fn(_, _) -> _,
+    descriptors as fn(_) -> _,
+    Descriptors::len as fn(_) -> _,
+    Descriptors::is_empty as fn(_) -> _,
+    Descriptors::remainder as fn(_) -> _,
+    Descriptors::next as fn(_) -> _,
+    Descriptors::size_hint as fn(_) -> _,
+    <Descriptors<'_> as Debug>::fmt as fn(_, _) -> _,
+    TakeDescriptors::next as fn(_) -> _,
+    <TakeDescriptors<'_> as Debug>::fmt as fn(_, _) -> _,
+    ReceivedBatch::error as fn(_) -> _,
+    ReceivedBatch::next as fn(_) -> _,
+    ReceivedBatch::size_hint as fn(_) -> _,
+    drop_in_place::<ReceivedBatch<'_>> as unsafe fn(_),
+    <ReceivedBatch<'_> as Debug>::fmt as fn(_, _) -> _,
+    data as fn(_) -> _,
+    ReceivedMessage::filled as fn(_) -> _,
+    ReceivedMessage::into_received as fn(_) -> _,
+    ReceivedMessage::deref as fn(_) -> _,
+    ReceivedMessage::deref_mut as fn(_) -> _,
+    drop_in_place::<ReceivedMessage<'_>> as unsafe fn(_),
+    <ReceivedMessage<'_> as Debug>::fmt as fn(_, _) -> _,
+    MultishotHeader::received as unsafe fn(_, _) -> _,
+    RecvHeader::into_received as unsafe fn(_, _, _) -> _,
+    RecvHeader::received as unsafe fn(_, _, _) -> _,
+    drop_in_place::<OwnedFd> as unsafe fn(_),
+}
+
+/// Walks the iterator that `Descriptors::iter` gives.
+fn descriptors(descriptors: &Descriptors<'_>) -> usize {
+    Descriptors::iter(descriptors).flatten().count()
+}
+
+/// Walks the iterator that `ReceivedMessage::data` gives.
+fn data(message: &ReceivedMessage<'_>) -> usize {
+    ReceivedMessage::data(message).map(<[u8]>::len).max().unwrap_or_default()
+}
+
+linked! { LINKED_SOCKET:
+    sendmsg as fn(BorrowedFd<'static>, _, _, _) -> _,
+    sendmsg_addr as fn(BorrowedFd<'static>, &'static SocketAddrAny, _, _, _) -> _,
+    sendmsg_raw as unsafe fn(BorrowedFd<'static>, _, _) -> _,
+    sendmmsg as fn(BorrowedFd<'static>, _, _) -> _,
+    recvmsg as fn(BorrowedFd<'static>, _, BytesMut, _) -> _,
+    recvmsg_inheritable as fn(BorrowedFd<'static>, _, BytesMut, _) -> _,
+    recvmsg_raw as unsafe fn(BorrowedFd<'static>, _, _) -> _,
+    recvmmsg as fn(BorrowedFd<'static>, _, _, _, _) -> _,
+    set_delivery::<ScmCredentials> as fn(BorrowedFd<'static>, _) -> _,
+    SendHeader::new as fn(_, _) -> _,
+    SendHeader::with_bytes as fn(_, _) -> _,
+    SendHeader::with_address as fn(_, _) -> _,
+    SendHeader::as_ptr as fn(_) -> _,
+    <SendHeader<'_> as Debug>::fmt as fn(_, _) -> _,
+    SendSlot::new as fn(_, _) -> _,
+    SendSlot::empty as fn() -> _,
+    SendSlot::with_address as fn(_, _) -> _,
+    SendSlot::sent as fn(_) -> _,
+    <SendSlot<'_> as Debug>::fmt as fn(_, _) -> _,
+    RecvHeader::new as fn(_, BytesMut) -> _,
+    RecvHeader::as_mut_ptr as fn(_) -> _,
+    <RecvHeader<'_, '_> as Debug>::fmt as fn(_, _) -> _,
+    RecvRoom::new as fn(_, BytesMut) -> _,
+    <RecvRoom<'_, '_> as Debug>::fmt as fn(_, _) -> _,
+    RecvSlot::new as fn() -> _,
+    <RecvSlot as Default>::default as fn() -> _,
+    <RecvSlot as Debug>::fmt as fn(_, _) -> _,
+    <MessageHeader as Debug>::fmt as fn(_, _) -> _,
+    MultishotHeader::new as fn(_, _) -> _,
+    MultishotHeader::as_ptr as fn(_) -> _,
+    MultishotHeader::name_room as fn(_) -> _,
+    MultishotHeader::control_room as fn(_) -> _,
+    MultishotHeader::payload_offset as fn(_) -> _,
+    MultishotHeader::split as fn(_, _) -> _,
+    <MultishotHeader as Debug>::fmt as fn(_, _) -> _,
+    RecvmsgOut::name as fn(_) -> _,
+    RecvmsgOut::name_len as fn(_) -> _,
+    RecvmsgOut::control as fn(_) -> _,
+    RecvmsgOut::messages as fn(_) -> _,
+    RecvmsgOut::payload as fn(_) -> _,
+    RecvmsgOut::payload_len as fn(_) -> _,
+    RecvmsgOut::flags as fn(_) -> _,
+    RecvmsgOut::data_truncated as fn(_) -> _,
+    RecvmsgOut::control_truncated as fn(_) -> _,
+    RecvmsgOut::name_truncated as fn(_) -> _,
+    <RecvmsgOut<'_> as Debug>::fmt as fn(_, _) -> _,
+    <RecvmsgOutError as Display>::fmt as fn(_, _) -> _,
+}
