@@ -23,6 +23,8 @@ mod peer_bugs;
 #[cfg(target_os = "linux")]
 mod pidfd_refusal_and_label;
 #[cfg(target_os = "linux")]
+mod random_faults;
+#[cfg(target_os = "linux")]
 mod recvmsg_out;
 #[cfg(target_os = "linux")]
 mod resource_faults;
@@ -47,6 +49,7 @@ fn main() -> std::process::ExitCode {
         delivery::TESTS,
         truncation::TESTS,
         resource_faults::TESTS,
+        random_faults::TESTS,
         credentials::TESTS,
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
