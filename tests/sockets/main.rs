@@ -23,7 +23,11 @@ mod peer_bugs;
 #[cfg(target_os = "linux")]
 mod pidfd_refusal_and_label;
 #[cfg(target_os = "linux")]
+mod random_faults;
+#[cfg(target_os = "linux")]
 mod recvmsg_out;
+#[cfg(target_os = "linux")]
+mod resource_faults;
 #[cfg(io_uring_crate)]
 mod ring;
 #[cfg(target_os = "linux")]
@@ -35,7 +39,7 @@ mod truncation;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    if support::act_as_child() {
+    if support::act_as_child() || resource_faults::act_as_child() {
         return std::process::ExitCode::SUCCESS;
     }
     let mut arguments = libtest_mimic::Arguments::from_args();
@@ -44,6 +48,8 @@ fn main() -> std::process::ExitCode {
         sending::TESTS,
         delivery::TESTS,
         truncation::TESTS,
+        resource_faults::TESTS,
+        random_faults::TESTS,
         credentials::TESTS,
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,

@@ -33,7 +33,6 @@ tests![
     a_header_is_used_again,
     at_every_misalignment,
     a_reply_that_is_dropped_unblocks_the_peer,
-    a_thousand_random_receives if the_kernels_truncation,
 ];
 
 fn received_with<'c>(count: usize, room: &'c mut [u8]) -> Received<'c> {
@@ -353,44 +352,4 @@ fn a_reply_that_is_dropped_unblocks_the_peer() {
     let mut room = [0; 64];
     drop(receive(&there, &mut [0], &mut room));
     assert_eq!(rustix::io::read(&waiting, &mut [0; 4]), Ok(0));
-}
-
-/// The same sequence every time it runs.
-fn a_thousand_random_receives() {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |below: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below) as usize
-    };
-    let start = open_descriptors();
-    for _ in 0..1000 {
-        let (here, there) = pair(TYPES[random(3)]);
-        rustix::net::sockopt::set_socket_passcred(&there, random(2) == 0).unwrap();
-        let _ = set_option(&there, SO_PASSPIDFD, random(2) as i32);
-        send(&here, b"data", &borrowed(&files(random(6)))).unwrap();
-        let mut room = vec![0xff; random(160)];
-        let mut data = vec![0; random(8)];
-        let peek = RecvFlags::from_bits_retain(libc::MSG_PEEK as u32 * random(2) as u32);
-        for flags in [peek, RecvFlags::empty()] {
-            let Ok(mut received) = receive_flags(&there, &mut data, &mut room, flags | RecvFlags::DONTWAIT) else {
-                continue;
-            };
-            let mut kept = Vec::new();
-            for message in received.messages().take(random(4)) {
-                if let Message::ScmRights(descriptors) | Message::ScmPidfd(descriptors) = message.unwrap() {
-                    kept.extend(descriptors.take(random(4)));
-                }
-            }
-            if random(2) == 0 {
-                kept.extend(received.take_descriptors().take(random(3)));
-            }
-            if random(2) == 0 {
-                drop(received);
-                drop(kept);
-            }
-        }
-    }
-    assert_eq!(open_descriptors(), start);
 }
