@@ -139,7 +139,7 @@ fn echo(echo: &mut Echo) {
             for (mut message, (((data, address), control), answer)) in batch.zip(places) {
                 control.clear();
                 if let Some(Ok(arrived)) = message.find::<IpPktinfo>() {
-                    control.push(&IpPktinfo::from(arrived.spec_dst)).expect("there is room");
+                    control.push(&IpPktinfo::from_source(arrived.spec_dst)).expect("there is room");
                 }
                 if let Some(Ok(tos)) = message.find::<IpTos>() {
                     control.push(&tos).expect("there is room");
