@@ -37,4 +37,4 @@ pub use translate::TranslateError;
 pub use write::ControlWriter;
 
 #[cfg(sockets)]
-pub(crate) use read::frame;
+pub(crate) use read::{Frame, frame};

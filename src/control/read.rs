@@ -1,16 +1,13 @@
 use super::{ControlError, ControlMessage};
 use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
-use core::ffi::c_int;
 use core::iter::FusedIterator;
 
-/// What the header at the front of some bytes says, once it has been found to be true.
+/// Where a message lies behind its header, once the length in that has been found to be true. All in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
-    pub(crate) level: c_int,
-    pub(crate) message_type: c_int,
-    /// Header, padding and payload in bytes: at least the layout's data offset, at most the bytes there are.
-    pub(crate) len: usize,
-    /// The distance in bytes to the next header, or to the end of the bytes.
+    /// How long the payload is: at most what follows the header.
+    pub(crate) payload: usize,
+    /// The distance from this header to the next, unless the bytes end before: at least the message.
     pub(crate) step: usize,
 }
 
@@ -36,27 +33,19 @@ impl FalseLength {
     }
 }
 
-/// Judges the header that `header` begins with, when `remaining` bytes are left from there on.
+/// Judges the length in a header, when so many bytes follow it: those after the layout's data offset.
 ///
-/// `None` if those are too few to hold any message. This is the one place where a length is believed or not: it is
-/// compared with what remains before anything is rounded up, so no sum can wrap around.
+/// This is the one place where a length is believed or not: it is compared with what there is before anything is rounded
+/// up.
 #[inline]
-pub(crate) fn frame(layout: Layout, header: &[u8], remaining: usize) -> Option<Result<Frame, FalseLength>> {
-    if remaining < layout.data_offset() {
-        return None;
+pub(crate) fn frame(layout: Layout, header: ControlHeader, following: usize) -> Result<Frame, FalseLength> {
+    // One comparison for both ends: a length below the header's own wraps around to more than there can be.
+    let payload = header.cmsg_len.wrapping_sub(layout.data_offset() as u64);
+    if payload > following as u64 {
+        return Err(FalseLength { header });
     }
-    let header = layout.read_header(header)?;
-    if header.cmsg_len < layout.data_offset() as u64 || header.cmsg_len > remaining as u64 {
-        return Some(Err(FalseLength { header }));
-    }
-    // Exact: it is at most `remaining`.
-    let len = header.cmsg_len as usize;
-    // The padding of the last message may be missing, whole or in part.
-    let step = match layout.align(len) {
-        Some(step) if step < remaining => step,
-        _ => remaining,
-    };
-    Some(Ok(Frame { level: header.level, message_type: header.message_type, len, step }))
+    // Both are exact: neither is more than what a slice can have, and a few bytes.
+    Ok(Frame { payload: payload as usize, step: layout.padded(header.cmsg_len as usize) })
 }
 
 /// How a walk over a control buffer ended.
@@ -235,15 +224,16 @@ impl<'a, A: LayoutChoice> Iterator for ControlMessages<'a, A> {
             return None;
         }
         let layout = self.layout.layout();
-        let remaining = self.rest.len();
-        match frame(layout, self.rest, remaining)? {
-            Ok(frame) => {
-                let payload = self.rest.get(layout.data_offset()..frame.len)?;
-                self.rest = self.rest.get(frame.step..)?;
-                Some(Ok(ControlMessage::new(frame.level, frame.message_type, payload)))
+        let (header, following) = self.rest.split_at_checked(layout.data_offset())?;
+        let header = layout.read_header(header)?;
+        match frame(layout, header, following.len()) {
+            Ok(Frame { payload, step }) => {
+                // The padding of the last message may be missing, whole or in part.
+                self.rest = self.rest.get(step.min(self.rest.len())..)?;
+                Some(Ok(ControlMessage::new(header.level, header.message_type, following.get(..payload)?)))
             }
             Err(length) => {
-                let error = length.error(layout, self.offset(), remaining);
+                let error = length.error(layout, self.offset(), self.rest.len());
                 self.error = Some(error);
                 Some(Err(error))
             }

@@ -277,14 +277,21 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();
         let Some(len) = layout.len(payload.len()) else { return Err(PushError::TooLong { payload: payload.len() }) };
-        let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
-        let no_room = PushError::NoRoom { needed: len, available: free.len() };
-        let Some((message, after)) = free.split_at_mut_checked(len) else { return Err(no_room) };
-        let Some((header, room)) = message.split_at_mut_checked(layout.data_offset()) else { return Err(no_room) };
+        let available = self.available();
+        let free = self.memory.get_mut(self.written.bytes..);
+        let Some((message, after)) = free.and_then(|free| free.split_at_mut_checked(len)) else {
+            return Err(PushError::NoRoom { needed: len, available });
+        };
+        let Some((header, room)) = message.split_at_mut_checked(layout.data_offset()) else {
+            return Err(PushError::NoRoom { needed: len, available });
+        };
         write_header(layout, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
         payload.write(room);
-        let padding = layout.align(len).map_or(0, |padded| padded - len).min(after.len());
-        uninit::zeroed(after.get_mut(..padding).unwrap_or_default());
+        let padding = match after.split_at_mut_checked(layout.padding(len)) {
+            Some((padding, _)) => padding,
+            None => after,
+        };
+        let padding = uninit::zeroed(padding).len();
         let payload_offset = self.written.bytes + layout.data_offset();
         self.written.bytes += len + padding;
         Ok(payload_offset)

@@ -288,6 +288,21 @@ impl Layout {
         round_up(value, self.parts.header_align as usize)
     }
 
+    /// How many bytes a message of `len` bytes takes with its padding, if nothing cuts it. `len` is that of something
+    /// in memory, so the sum is a number.
+    #[inline]
+    pub(crate) const fn padded(self, len: usize) -> usize {
+        let mask = self.parts.header_align as usize - 1;
+        len.wrapping_add(mask) & !mask
+    }
+
+    /// How many bytes of padding a message of `len` bytes ends with, if nothing cuts it: fewer than the alignment.
+    #[inline]
+    pub(crate) const fn padding(self, len: usize) -> usize {
+        // An alignment is a power of two, so this is what is missing to the next multiple.
+        len.wrapping_neg() & (self.parts.header_align as usize - 1)
+    }
+
     /// What `cmsg_len` says for a payload of `payload_len` bytes: the header, the padding inside it and the payload.
     ///
     /// `None` if the sum is more than a `usize`, or the `cmsg_len` field, can hold. (The C macro wraps around.)

@@ -112,6 +112,7 @@ impl fmt::Display for NoDescriptor {
 impl Error for NoDescriptor {}
 
 /// What a slot of four bytes holds.
+#[inline]
 pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd, NoDescriptor> {
     match c_int::from_ne_bytes(slot) {
         number @ 0.. => Ok(number),
@@ -169,6 +170,7 @@ impl ListPayload for ScmRightsNumbers<'_> {
 }
 
 impl<'m> DecodeMessage<'m> for ScmRightsNumbers<'m> {
+    #[inline]
     fn decode(payload: &'m [u8]) -> Result<Self, DecodeError> {
         Ok(ScmRightsNumbers { payload })
     }
@@ -177,6 +179,7 @@ impl<'m> DecodeMessage<'m> for ScmRightsNumbers<'m> {
 impl Iterator for ScmRightsNumbers<'_> {
     type Item = Result<RawFd, NoDescriptor>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (slot, rest) = self.payload.split_first_chunk()?;
         self.payload = rest;

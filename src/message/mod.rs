@@ -63,6 +63,7 @@ mod udp;
 
 use crate::control::{ControlMessage, ControlWriter, PushError};
 use core::error::Error;
+use core::ffi::c_int;
 use core::fmt;
 
 pub use crate::control::ControlKind;
@@ -185,6 +186,12 @@ impl<'a> ControlWriter<'a> {
     }
 }
 
+/// Level and type as one number, to be compared at once: in a header they lie side by side.
+#[inline]
+const fn kind(level: c_int, message_type: c_int) -> u64 {
+    (message_type as u32 as u64) << 32 | level as u32 as u64
+}
+
 impl<'a> ControlMessage<'a> {
     /// Whether the message has the level and type of `K`.
     ///
@@ -199,7 +206,7 @@ impl<'a> ControlMessage<'a> {
     /// ```
     #[inline]
     pub fn is<K: ControlKind>(&self) -> bool {
-        self.level() == K::LEVEL && self.message_type() == K::TYPE
+        kind(self.level(), self.message_type()) == kind(K::LEVEL, K::TYPE)
     }
 
     /// The message as an `M`, or `None` if it is another kind.

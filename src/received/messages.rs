@@ -1,5 +1,5 @@
 use super::{ControlError, Descriptors, uninit};
-use crate::control::{ControlMessage, frame};
+use crate::control::{ControlMessage, Frame, frame};
 use crate::layout::{ControlHeader, Layout};
 #[cfg(linux_kernel)]
 use crate::message::{ControlKind, ScmCredentials, ScmPidfd, ScmSecurity};
@@ -137,33 +137,31 @@ impl<'r> Messages<'r> {
 
     #[inline]
     fn next_raw(&mut self) -> Option<Result<RawMessage<'r>, ControlError>> {
-        let remaining = self.rest.len();
-        if remaining < NATIVE.data_offset() {
+        // What is too short for a message stays where it is.
+        if self.rest.len() < NATIVE.data_offset() {
             return None;
         }
-        let front = self.rest.get(..NATIVE.header_size())?;
-        // SAFETY: `rest` begins where a message does, and the system has written every message, as `new` was promised.
+        let remaining = self.rest.len();
+        let (header, following) = core::mem::take(&mut self.rest).split_at_mut_checked(NATIVE.data_offset())?;
+        let header = header.get(..NATIVE.header_size())?;
+        // SAFETY: `rest` began where a message does, and the system has written every message, as `new` was promised.
         // What is as long as the smallest message begins with a header.
-        let header = unsafe { uninit::assume_init(front) };
-        let frame = frame(NATIVE, header, remaining)?;
-        let (message, rest) = match &frame {
-            Ok(frame) => core::mem::take(&mut self.rest).split_at_mut_checked(frame.step)?,
-            Err(_) => (core::mem::take(&mut self.rest), &mut [][..]),
-        };
-        self.rest = rest;
-        match frame {
-            Ok(frame) => {
-                let payload = message.get_mut(NATIVE.data_offset()..frame.len)?;
+        let header = NATIVE.read_header(unsafe { uninit::assume_init(header) })?;
+        let ControlHeader { level, message_type, .. } = header;
+        match frame(NATIVE, header, following.len()) {
+            Ok(Frame { payload, step }) => {
+                // The padding of the last message may be missing, whole or in part.
+                let step = (step - NATIVE.data_offset()).min(following.len());
+                let (message, rest) = following.split_at_mut_checked(step)?;
+                self.rest = rest;
                 // SAFETY: the system has written the payload of a message up to the length its header says.
-                let payload = unsafe { uninit::assume_init_mut(payload) };
-                Some(Ok(RawMessage { level: frame.level, message_type: frame.message_type, payload }))
+                let payload = unsafe { uninit::assume_init_mut(message.get_mut(..payload)?) };
+                Some(Ok(RawMessage { level, message_type, payload }))
             }
             Err(length) => {
                 if length.is_beyond(NATIVE) {
-                    let payload = message.get_mut(NATIVE.data_offset()..)?;
                     // SAFETY: the system has cut this message where the buffer ends and written it up to there.
-                    let payload = unsafe { uninit::assume_init_mut(payload) };
-                    let ControlHeader { level, message_type, .. } = length.header;
+                    let payload = unsafe { uninit::assume_init_mut(following) };
                     self.clamped = Some(RawMessage { level, message_type, payload });
                 }
                 Some(Err(length.error(NATIVE, self.total - remaining, remaining)))
