@@ -277,23 +277,27 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();
         let Some(len) = layout.len(payload.len()) else { return Err(PushError::TooLong { payload: payload.len() }) };
-        let available = self.available();
-        let free = self.memory.get_mut(self.written.bytes..);
-        let Some((message, after)) = free.and_then(|free| free.split_at_mut_checked(len)) else {
-            return Err(PushError::NoRoom { needed: len, available });
+        let no_room = PushError::NoRoom { needed: len, available: self.available() };
+        let free = self.memory.get_mut(self.written.bytes..).filter(|free| free.len() >= len);
+        let Some(free) = free else { return Err(no_room) };
+        let padded = layout.padded(len);
+        let message = match free.split_at_mut_checked(padded) {
+            Some((message, _)) => {
+                // All that can be padding, before the payload takes what is its own: so it does not matter how long that is.
+                uninit::zeroed(message.get_mut(padded - layout.header_align()..).unwrap_or_default());
+                message
+            }
+            None => {
+                uninit::zeroed(free.get_mut(len..).unwrap_or_default());
+                free
+            }
         };
-        let Some((header, room)) = message.split_at_mut_checked(layout.data_offset()) else {
-            return Err(PushError::NoRoom { needed: len, available });
-        };
+        let taken = message.len();
+        let Some((header, room)) = message.split_at_mut_checked(layout.data_offset()) else { return Err(no_room) };
         write_header(layout, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
-        payload.write(room);
-        let padding = match after.split_at_mut_checked(layout.padding(len)) {
-            Some((padding, _)) => padding,
-            None => after,
-        };
-        let padding = uninit::zeroed(padding).len();
+        payload.write(room.get_mut(..payload.len()).unwrap_or_default());
         let payload_offset = self.written.bytes + layout.data_offset();
-        self.written.bytes += len + padding;
+        self.written.bytes += taken;
         Ok(payload_offset)
     }
 }

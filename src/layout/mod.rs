@@ -296,13 +296,6 @@ impl Layout {
         len.wrapping_add(mask) & !mask
     }
 
-    /// How many bytes of padding a message of `len` bytes ends with, if nothing cuts it: fewer than the alignment.
-    #[inline]
-    pub(crate) const fn padding(self, len: usize) -> usize {
-        // An alignment is a power of two, so this is what is missing to the next multiple.
-        len.wrapping_neg() & (self.parts.header_align as usize - 1)
-    }
-
     /// What `cmsg_len` says for a payload of `payload_len` bytes: the header, the padding inside it and the payload.
     ///
     /// `None` if the sum is more than a `usize`, or the `cmsg_len` field, can hold. (The C macro wraps around.)
