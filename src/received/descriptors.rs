@@ -95,6 +95,21 @@ impl<'m> Descriptors<'m> {
     }
 }
 
+/// Takes what is in a slot of a [`Descriptors`], unless that was taken before.
+#[inline]
+fn take(slot: &mut [u8; SLOT]) -> Option<Result<OwnedFd, NoDescriptor>> {
+    match descriptor_number(*slot) {
+        Ok(number) => {
+            *slot = TAKEN.to_ne_bytes();
+            // SAFETY: the number is not negative, so it was a descriptor that the `Received` owned. It has just been taken
+            // from the only place where that is kept.
+            Some(Ok(unsafe { OwnedFd::from_raw_fd(number) }))
+        }
+        Err(NoDescriptor { slot: TAKEN }) => None,
+        Err(none) => Some(Err(none)),
+    }
+}
+
 impl Iterator for Descriptors<'_> {
     type Item = Result<OwnedFd, NoDescriptor>;
 
@@ -105,23 +120,28 @@ impl Iterator for Descriptors<'_> {
             if self.payload.len() < SLOT {
                 return None;
             }
-            let (slot, rest) = core::mem::take(&mut self.payload).split_first_chunk_mut::<SLOT>()?;
+            let (slot, rest) = core::mem::take(&mut self.payload).split_first_chunk_mut()?;
             self.payload = rest;
-            match descriptor_number(*slot) {
-                Ok(number) => {
-                    *slot = TAKEN.to_ne_bytes();
-                    // SAFETY: the number is not negative, so it was a descriptor that the `Received` owned. It has just
-                    // been taken from the only place where that is kept.
-                    return Some(Ok(unsafe { OwnedFd::from_raw_fd(number) }));
-                }
-                Err(NoDescriptor { slot: TAKEN }) => continue,
-                Err(none) => return Some(Err(none)),
+            let taken = take(slot);
+            if taken.is_some() {
+                return taken;
             }
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.payload.len() / SLOT))
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, start: B, mut with: F) -> B {
+        let mut folded = start;
+        for slot in self.payload.chunks_exact_mut(SLOT) {
+            if let Some(taken) = slot.first_chunk_mut().and_then(take) {
+                folded = with(folded, taken);
+            }
+        }
+        folded
     }
 }
 
@@ -160,12 +180,14 @@ impl fmt::Debug for Descriptors<'_> {
 pub struct TakeDescriptors<'r> {
     messages: Messages<'r>,
     current: Option<Descriptors<'r>>,
+    /// Tells the `Received` when nothing is left that it would have to close.
+    emptied: &'r mut bool,
 }
 
 impl<'r> TakeDescriptors<'r> {
     #[inline]
-    pub(super) fn new(messages: Messages<'r>) -> Self {
-        TakeDescriptors { messages, current: None }
+    pub(super) fn new(messages: Messages<'r>, emptied: &'r mut bool) -> Self {
+        TakeDescriptors { messages, current: None, emptied }
     }
 }
 
@@ -178,8 +200,27 @@ impl Iterator for TakeDescriptors<'_> {
             if let Some(taken) = self.current.as_mut().and_then(Iterator::next) {
                 return Some(taken);
             }
-            self.current = Some(self.messages.next_descriptors()?);
+            self.current = self.messages.next_descriptors();
+            if self.current.is_none() {
+                *self.emptied = true;
+                return None;
+            }
         }
+    }
+
+    // Always: only then can the `Received`, which this points into, stay in registers.
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, start: B, mut with: F) -> B {
+        let TakeDescriptors { mut messages, current, emptied } = self;
+        let mut folded = match current {
+            Some(descriptors) => descriptors.fold(start, &mut with),
+            None => start,
+        };
+        while let Some(descriptors) = messages.next_descriptors() {
+            folded = descriptors.fold(folded, &mut with);
+        }
+        *emptied = true;
+        folded
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Received<'c> {
     control: &'c mut [MaybeUninit<u8>],
     /// Whether the numbers in `SCM_RIGHTS` are descriptors of this process.
     owns_descriptors: bool,
+    /// Whether every descriptor has been taken.
+    emptied: bool,
 }
 
 bitflags::bitflags! {
@@ -159,7 +161,7 @@ impl<'c> Received<'c> {
     ) -> Received<'c> {
         // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
         let control = unsafe { control.into().into_uninit() };
-        Received { bytes, flags: without_echo(flags), address, control, owns_descriptors: true }
+        Received { bytes, flags: without_echo(flags), address, control, owns_descriptors: true, emptied: false }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -176,7 +178,7 @@ impl<'c> Received<'c> {
         let Filled { data, control, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned));
         let owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
-        (Received { bytes, flags: returned, address, control, owns_descriptors }, data)
+        (Received { bytes, flags: returned, address, control, owns_descriptors, emptied: false }, data)
     }
 
     /// How many bytes of data the call returned.
@@ -336,7 +338,9 @@ impl<'c> Received<'c> {
     /// Example: [`TakeDescriptors`].
     #[inline]
     pub fn take_descriptors(&mut self) -> TakeDescriptors<'_> {
-        TakeDescriptors::new(self.messages())
+        // SAFETY: as in `messages`.
+        let messages = unsafe { Messages::new(self.control, self.owns_descriptors) };
+        TakeDescriptors::new(messages, &mut self.emptied)
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
@@ -362,7 +366,7 @@ impl Drop for Received<'_> {
     /// Closes every descriptor that was not taken.
     #[inline]
     fn drop(&mut self) {
-        if !self.control.is_empty() {
+        if !self.control.is_empty() && !self.emptied {
             self.take_descriptors().for_each(drop);
         }
     }

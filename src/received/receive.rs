@@ -1,6 +1,6 @@
 use super::Received;
 use crate::control::ControlMemory;
-use crate::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
+use crate::socket::{CLOEXEC_ON_RECEIVE, receive_one};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
@@ -89,12 +89,9 @@ pub fn recvmsg_inheritable<'c>(
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
-    let mut header = RecvHeader::new(data, control);
-    let pointer = header.as_mut_ptr()?;
-    // SAFETY: the header is prepared, lives until after the call and stays where it is.
-    let bytes = unsafe { recvmsg_raw(socket.as_fd(), pointer, flags) }?;
-    // SAFETY: that call has succeeded with these flags, and nothing else has looked at the header.
-    let received = unsafe { header.into_received(bytes, flags) };
+    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags)?;
+    // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
+    let (received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
     // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
     Ok(received)

@@ -123,7 +123,7 @@ pub use recvmsg_out::{RecvmsgOut, RecvmsgOutError};
 pub use room::RecvRoom;
 #[cfg(linux_kernel)]
 pub(crate) use room::address_at;
-pub(crate) use room::{Filled, Slice};
+pub(crate) use room::{Filled, Slice, receive_one};
 
 use crate::control::ControlWriter;
 use rustix::fd::AsFd;

@@ -4,9 +4,10 @@ use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use rustix::fd::BorrowedFd;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::addr::SocketAddrStorage;
-use rustix::net::{AddressFamily, SocketAddrAny};
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny};
 
 /// Where the family field of a `struct sockaddr` ends: it is a `u16`, or a `u8` after a `u8` of length.
 const FAMILY_END: usize = 2;
@@ -64,14 +65,7 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     /// `EMSGSIZE` if the system's header cannot express the number of slices.
     #[inline]
     pub(super) fn prepare(&mut self) -> Result<MsgHdr, Errno> {
-        // A system whose field has 32 bits is given as much room as it can be told of.
-        let control_len = self.control.len().min(i32::MAX as usize);
-        let header = backend::message_header(
-            (self.address.as_mut_ptr().cast(), size_of::<SocketAddrStorage>() as u32),
-            self.data,
-            (self.control.as_mut_ptr().cast(), control_len),
-        );
-        header.ok_or(Errno::MSGSIZE)
+        header_for(&mut self.address, self.data, self.control)
     }
 
     /// What a call has filled.
@@ -83,7 +77,7 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     #[inline]
     pub(super) unsafe fn filled(&mut self, header: &MsgHdr) -> Filled<'_, '_> {
         // SAFETY: the caller's promise.
-        let address = unsafe { self.address(header) };
+        let address = unsafe { filled_address(&self.address, header) };
         // SAFETY: the slices are borrowed exclusively at least for as long as this is.
         let data = unsafe { slices(self.data) };
         Filled { data, control: filled_part(self.control, header), address, flags: flags_of(header) }
@@ -97,23 +91,73 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     #[inline]
     pub(super) unsafe fn into_filled(self, header: &MsgHdr) -> Filled<'d, 'c> {
         // SAFETY: the caller's promise.
-        let address = unsafe { self.address(header) };
+        let address = unsafe { filled_address(&self.address, header) };
         // SAFETY: the slices are borrowed exclusively for `'d`.
         let data = unsafe { slices(self.data) };
         Filled { data, control: filled_part(self.control, header), address, flags: flags_of(header) }
     }
+}
 
-    /// The address a call has written, if any.
-    ///
-    /// # Safety
-    ///
-    /// As [`filled`](Self::filled).
-    #[inline]
-    unsafe fn address(&self, header: &MsgHdr) -> Option<SocketAddrAny> {
-        let len = (header.msg_namelen as usize).min(size_of::<SocketAddrStorage>());
-        // SAFETY: the call has written an address of that length.
-        unsafe { address_at(self.address.as_ptr(), len) }
-    }
+/// Receives one message.
+///
+/// As a [`RecvRoom`] and a call on the header it prepares, with the room's parts apart: what the system is not told the
+/// address of can stay in registers.
+///
+/// # Errors
+///
+/// `EMSGSIZE` if the system's header cannot express the number of slices; those of the call.
+#[inline]
+pub(crate) fn receive_one<'d, 'c>(
+    socket: BorrowedFd<'_>,
+    data: &'d mut [IoSliceMut<'_>],
+    control: impl Into<ControlMemory<'c>>,
+    flags: RecvFlags,
+) -> Result<(usize, Filled<'d, 'c>), Errno> {
+    let data = (data.as_mut_ptr().cast(), data.len());
+    // SAFETY: a system writes bytes that are initialised.
+    let control = unsafe { control.into().into_uninit() };
+    let mut address = MaybeUninit::uninit();
+    let mut header = header_for(&mut address, data, control)?;
+    // SAFETY: all that the header points to is borrowed exclusively until after the call.
+    let bytes = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) }?;
+    // SAFETY: that call has succeeded, and nothing else has changed the address.
+    let address = unsafe { filled_address(&address, &header) };
+    // SAFETY: the slices are borrowed exclusively for `'d`.
+    let data = unsafe { slices(data) };
+    Ok((bytes, Filled { data, control: filled_part(control, &header), address, flags: flags_of(&header) }))
+}
+
+/// A header for one call, every field of it set.
+///
+/// # Errors
+///
+/// `EMSGSIZE` if the system's header cannot express the number of slices.
+#[inline]
+fn header_for(
+    address: &mut MaybeUninit<SocketAddrStorage>,
+    data: (*mut c_void, usize),
+    control: &mut [MaybeUninit<u8>],
+) -> Result<MsgHdr, Errno> {
+    // A system whose field has 32 bits is given as much room as it can be told of.
+    let control_len = control.len().min(i32::MAX as usize);
+    let header = backend::message_header(
+        (address.as_mut_ptr().cast(), size_of::<SocketAddrStorage>() as u32),
+        data,
+        (control.as_mut_ptr().cast(), control_len),
+    );
+    header.ok_or(Errno::MSGSIZE)
+}
+
+/// The address a call has written, if any.
+///
+/// # Safety
+///
+/// A call on `header`, which [`header_for`] has made of this, has succeeded, and nothing else has changed it since.
+#[inline]
+unsafe fn filled_address(address: &MaybeUninit<SocketAddrStorage>, header: &MsgHdr) -> Option<SocketAddrAny> {
+    let len = (header.msg_namelen as usize).min(size_of::<SocketAddrStorage>());
+    // SAFETY: the call has written an address of that length.
+    unsafe { address_at(address.as_ptr(), len) }
 }
 
 /// The address that a system has written, if any: a sender without a name leaves none, or one of no family.
