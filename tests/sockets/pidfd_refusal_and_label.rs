@@ -13,7 +13,7 @@ tests![
     a_pidfd_comes_without_credentials_and_is_close_on_exec if pidfd,
     the_order_is_credentials_rights_pidfd if pidfd,
     the_pidfd_of_a_sender_that_was_reaped if pidfd_of_the_reaped,
-    without_a_free_number_the_slot_holds_an_error if pidfd,
+    without_a_free_number_the_slot_holds_an_error if pidfd_and_a_limit,
     rights_can_take_the_room_of_the_pidfd if pidfd,
     a_receiver_can_refuse_descriptors if refusal,
     without_a_security_module_there_is_no_label if no_label,
@@ -24,6 +24,11 @@ tests![
 
 fn pidfd() -> Result<(), String> {
     has_option(SO_PASSPIDFD, "SO_PASSPIDFD (Linux 6.5)")
+}
+
+fn pidfd_and_a_limit() -> Result<(), String> {
+    pidfd()?;
+    a_limit_of_descriptors()
 }
 
 fn pidfd_of_the_reaped() -> Result<(), String> {
