@@ -4,6 +4,10 @@
 //! which: it is the command that stands in front of a program, such as `qemu-s390x -L /usr/s390x-linux-gnu`. Whoever
 //! starts the tests in an emulator sets it (`.ci/architectures` does). Tests that start a program of their own put the
 //! command in front of it, and tests that need the kernel itself are ignored.
+//!
+//! `ANCILLARY_TEST_WATCHER` says that something watches the program that the tests are, and what: `memcheck`, or the name of
+//! a sanitizer (`.ci/memcheck` and `.ci/sanitizers` set it). Tests that do on purpose what that takes for an error are
+//! ignored.
 #![allow(dead_code, reason = "no test program needs all of it")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -77,6 +81,14 @@ pub fn the_kernel_itself(unlike: &str) -> Result<(), String> {
     match emulator() {
         Some(emulator) => Err(format!("in `{emulator}`, {unlike}")),
         None => Ok(()),
+    }
+}
+
+/// An error that says what these watchers (all, if none is named) would make of the test, if one of them watches.
+pub fn not_watched_by(watchers: &[&str], what: &str) -> Result<(), String> {
+    match std::env::var("ANCILLARY_TEST_WATCHER") {
+        Ok(watcher) if watchers.is_empty() || watchers.contains(&watcher.as_str()) => Err(format!("{watcher} {what}")),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the two backends do differently, and that what they are given is the same.
 
-use crate::harness::the_kernel_itself;
+use crate::harness::{not_watched_by, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{ScmCredentials, ScmRights};
@@ -151,6 +151,7 @@ fn lengths_with_an_upper_half() -> Result<(), String> {
     if cfg!(target_pointer_width = "32") {
         return Err("a length has 32 bits here".into());
     }
+    not_watched_by(&[], "looks at as many slices as the length says, before the kernel refuses it")?;
     the_kernel_itself("lengths are believed")
 }
 

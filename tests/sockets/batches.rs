@@ -43,7 +43,7 @@ tests![
     the_longest_name,
     descriptors_with_every_message,
     a_stream_takes_a_part_of_a_message,
-    an_exhausted_table_in_the_middle_of_a_batch,
+    an_exhausted_table_in_the_middle_of_a_batch if a_limit_of_descriptors,
     a_thousand_batches_over_the_same_memory,
 ];
 

@@ -23,7 +23,7 @@ tests![
     buffers_of_one_to_fifteen_bytes if the_kernels_truncation,
     sizes_near_the_largest_numbers,
     the_most_descriptors_and_one_more,
-    an_exhausted_table_is_not_an_error,
+    an_exhausted_table_is_not_an_error if a_limit_of_descriptors,
     peeking_twice,
     a_payload_shorter_than_its_type,
     a_message_without_payload_at_the_end,

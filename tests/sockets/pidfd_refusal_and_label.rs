@@ -13,7 +13,7 @@ tests![
     a_pidfd_comes_without_credentials_and_is_close_on_exec if pidfds,
     the_order_is_credentials_rights_pidfd if pidfds,
     the_pidfd_of_a_sender_that_was_reaped if pidfd_of_the_reaped,
-    without_a_free_number_the_slot_holds_an_error if pidfds,
+    without_a_free_number_the_slot_holds_an_error if pidfd_and_a_limit,
     rights_can_take_the_room_of_the_pidfd if pidfds,
     a_receiver_can_refuse_descriptors if refusal,
     without_a_security_module_there_is_no_label if no_label,
@@ -21,6 +21,11 @@ tests![
     an_option_the_kernel_does_not_know_is_refused if slots_cannot_be_kept,
     a_receiver_that_keeps_every_slot if slots_can_be_kept,
 ];
+
+fn pidfd_and_a_limit() -> Result<(), String> {
+    pidfds()?;
+    a_limit_of_descriptors()
+}
 
 fn pidfd_of_the_reaped() -> Result<(), String> {
     pidfds()?;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 tests![
-    every_number_of_free_descriptors if the_kernels_truncation,
+    every_number_of_free_descriptors if a_limit_and_the_kernels_truncation,
     too_many_descriptors_on_their_way if a_limit_for_other_users,
     a_refusal_for_the_length_of_one_message_sends_none if the_kernels_refusals,
     a_signal_while_nothing_comes,
@@ -28,6 +28,11 @@ tests![
     a_peer_that_is_killed_in_the_middle_of_a_message,
     a_peer_that_is_killed_before_it_has_received,
 ];
+
+fn a_limit_and_the_kernels_truncation() -> Result<(), String> {
+    a_limit_of_descriptors()?;
+    the_kernels_truncation()
+}
 
 /// A pipe whose writing end is passed on. Once nobody has that any more, reading tells so.
 struct Watched {
@@ -101,6 +106,7 @@ fn somebody() -> u32 {
 
 fn a_limit_for_other_users() -> Result<(), String> {
     the_kernel_itself("a process is another user than the emulator says")?;
+    a_limit_of_descriptors()?;
     can_change_user()
 }
 

@@ -226,6 +226,18 @@ impl DescriptorLimit {
     }
 }
 
+/// Valgrind keeps a limit of its own.
+pub fn a_limit_of_descriptors() -> Result<(), String> {
+    let wanted = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024) - 1;
+    let _limit = DescriptorLimit::numbers_below(wanted);
+    let told = std::fs::read_to_string("/proc/self/limits").map_err(|error| error.to_string())?;
+    let mut words = told.lines().filter_map(|line| line.strip_prefix("Max open files")).flat_map(str::split_whitespace);
+    match words.next() {
+        Some(limit) if limit == wanted.to_string() => Ok(()),
+        other => Err(format!("the limit of descriptors is not the kernel's: it was set to {wanted} and is {other:?}")),
+    }
+}
+
 impl Drop for DescriptorLimit {
     fn drop(&mut self) {
         rustix::process::setrlimit(rustix::process::Resource::Nofile, self.0).unwrap();
