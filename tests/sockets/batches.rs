@@ -25,6 +25,7 @@ tests![
     each_message_is_truncated_by_itself if the_kernels_truncation,
     fewer_rooms_than_slots_and_the_other_way_round,
     no_messages_at_all,
+    a_slot_with_nothing_in_it_is_an_empty_message,
     waiting_for_one,
     a_timeout_ends_after_a_message if the_kernels_timeouts,
     nothing_there_is_an_error,
@@ -242,6 +243,17 @@ fn no_messages_at_all() {
     assert_eq!(recvmmsg(&there, &mut [], &mut [], RecvFlags::DONTWAIT, None).unwrap().count(), 0);
     let mut data = [0; 16];
     assert_eq!(recv(&there, &mut data[..], RecvFlags::DONTWAIT).unwrap().1, 5);
+}
+
+fn a_slot_with_nothing_in_it_is_an_empty_message() {
+    let (here, there) = pair(SocketType::DGRAM);
+    let mut messages = [const { SendSlot::empty() }; 2];
+    assert_eq!(sendmmsg(&here, &mut messages, SendFlags::DONTWAIT), Ok(2));
+    assert_eq!(messages.map(|message| message.sent()), [0, 0]);
+    rooms!(rooms: 4 of 4 bytes, ROOM);
+    let mut slots = slots::<4>();
+    let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
+    assert!(batch.map(|message| message.bytes()).eq([0, 0]));
 }
 
 /// The socket blocks: without the flag this would wait for ever.

@@ -61,6 +61,10 @@ pub(super) unsafe fn sendmmsg(
 unsafe fn data_len(header: &backend::MsgHdr) -> usize {
     #[allow(clippy::unnecessary_cast, reason = "the fields have other integers on other systems")]
     let count = header.msg_iovlen as usize;
+    if count == 0 {
+        // Of an empty slot the pointer is null.
+        return 0;
+    }
     // SAFETY: there are so many slices, as the caller promises; pointer and number come from a Rust slice of them.
     let slices = unsafe { core::slice::from_raw_parts(header.msg_iov.cast::<backend::Iovec>(), count) };
     // Together they are in memory, so that the sum is no more than a `usize` holds, unless they overlap.
