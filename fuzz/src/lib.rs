@@ -1,9 +1,11 @@
-//! What the fuzz targets share: any layout, any buffer, memory at any address, a second opinion on the arithmetic, and
-//! which descriptors are open.
+//! What the fuzz targets share: any layout, any buffer, memory at any address, a second opinion on the arithmetic and on
+//! the kernel, and which descriptors are open.
 
 mod arithmetic;
 mod buffers;
 mod draw;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub mod kernel;
 mod layouts;
 mod memory;
 pub mod table;

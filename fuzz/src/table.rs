@@ -1,7 +1,8 @@
 //! The process's table of descriptors.
 
+use rustix::fs::fstat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, RawFd};
 
 /// How many descriptors the process can have, once the table is [limited](limit) to them.
 pub const WATCHED: usize = 128;
@@ -18,7 +19,8 @@ pub fn set_of(numbers: impl IntoIterator<Item = RawFd>) -> Open {
     })
 }
 
-/// The descriptors that are open, by one call: `poll` tells of numbers that are none.
+/// The descriptors that are open, by one call: `poll` tells of numbers that are none. (To it, a path that was opened with
+/// `O_PATH` is none.)
 pub fn open() -> Open {
     let mut entries: [libc::pollfd; WATCHED] =
         std::array::from_fn(|number| libc::pollfd { fd: number as RawFd, events: 0, revents: 0 });
@@ -41,4 +43,12 @@ pub fn limit(numbers: usize) {
 pub fn limit_with_room(open: Open, room: u8) -> usize {
     let mut free = (0..WATCHED).filter(|number| open & (1 << number) == 0);
     free.nth(usize::from(room)).unwrap_or(WATCHED)
+}
+
+/// A file, whichever descriptor stands for it: device and number.
+pub type File = (u64, u64);
+
+pub fn file(descriptor: impl AsFd) -> File {
+    let stat = fstat(descriptor).expect("it is open");
+    (stat.st_dev, stat.st_ino)
 }
