@@ -18,8 +18,8 @@ const ENGINE: Engine = Engine {
     write: Some(|bytes, descriptors, credentials, messages| {
         write(bytes, descriptors, credentials, messages).expect("there is room")
     }),
-    pass_one: Some(|from, to, descriptors| pass::<1, { control_space!(ScmRights[1]) }>(from, to, descriptors)),
-    pass_253: Some(|from, to, descriptors| pass::<253, { control_space!(ScmRights[253]) }>(from, to, descriptors)),
+    pass_one: Some(pass::<1, { control_space!(ScmRights[1]) }>),
+    pass_253: Some(pass::<253, { control_space!(ScmRights[253]) }>),
     batch: Some(batch::<false>),
     batch_with_control: Some(batch::<true>),
     echo: Some(echo),
@@ -79,6 +79,7 @@ fn pass<const COUNT: usize, const SPACE: usize>(
 
 fn batch<const WITH_CONTROL: bool>(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
+    let data = numbered.each_ref().map(|data| [IoSlice::new(data)]);
     let mut spaces = [const { ControlSpace::<{ control_space!(IpTos) }>::new() }; BATCH];
     let mut controls = spaces.each_mut().map(|space| space.writer());
 
@@ -94,17 +95,14 @@ fn batch<const WITH_CONTROL: bool>(from: &UdpSocket, to: &UdpSocket, turns: usiz
 
     let mut digest = 0;
     for _ in 0..turns {
-        let mut data = [[IoSlice::new(&[])]; BATCH];
-        let mut messages = [const { SendSlot::empty() }; BATCH];
-        let places = numbered.iter().zip(&mut data).zip(&mut controls).zip(&mut messages);
-        for (index, (((numbered, data), control), message)) in places.enumerate() {
-            *data = [IoSlice::new(numbered)];
-            control.clear();
-            if WITH_CONTROL {
+        if WITH_CONTROL {
+            for (index, control) in controls.iter_mut().enumerate() {
+                control.clear();
                 control.push(&IpTos((index % 4) as u8)).expect("there is room");
             }
-            *message = SendSlot::new(data, control).expect("one slice");
         }
+        let slot = |index: usize| SendSlot::new(&data[index], &controls[index]).expect("one slice");
+        let mut messages: [_; BATCH] = std::array::from_fn(slot);
         assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
         let received = recvmmsg(to, &mut slots, &mut rooms, RecvFlags::empty(), None).expect("they were sent");
         assert_eq!(received.len(), BATCH);

@@ -9,8 +9,8 @@ use std::ptr;
 const ENGINE: Engine = Engine {
     read: Some(read),
     write: Some(write),
-    pass_one: Some(|from, to, descriptors| pass::<1, 24>(from, to, descriptors)),
-    pass_253: Some(|from, to, descriptors| pass::<253, 1032>(from, to, descriptors)),
+    pass_one: Some(pass::<1, 24>),
+    pass_253: Some(pass::<253, 1032>),
     ..Engine::NOTHING
 };
 

@@ -19,8 +19,8 @@ const ENGINE: Engine = Engine {
     #[cfg(feature = "made-up-receive")]
     read: Some(made_up::read),
     write: Some(write),
-    pass_one: Some(|from, to, descriptors| pass::<1, { cmsg_space!(ScmRights(1)) }>(from, to, descriptors)),
-    pass_253: Some(|from, to, descriptors| pass::<253, { cmsg_space!(ScmRights(253)) }>(from, to, descriptors)),
+    pass_one: Some(pass::<1, { cmsg_space!(ScmRights(1)) }>),
+    pass_253: Some(pass::<253, { cmsg_space!(ScmRights(253)) }>),
     ..Engine::NOTHING
 };
 

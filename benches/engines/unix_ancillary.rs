@@ -7,12 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use unix_ancillary::{AncillaryData, ScmCredentials, SocketAncillary, cmsg_recvmsg, cmsg_sendmsg};
 
-const ENGINE: Engine = Engine {
-    write: Some(write),
-    pass_one: Some(|from, to, descriptors| pass::<1, 24>(from, to, descriptors)),
-    pass_253: Some(|from, to, descriptors| pass::<253, 1032>(from, to, descriptors)),
-    ..Engine::NOTHING
-};
+const ENGINE: Engine =
+    Engine { write: Some(write), pass_one: Some(pass::<1, 24>), pass_253: Some(pass::<253, 1032>), ..Engine::NOTHING };
 
 fn write<'fd>(
     bytes: &mut [MaybeUninit<u8>],

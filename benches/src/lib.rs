@@ -21,11 +21,11 @@ pub struct Engine {
     /// are given the bytes by a receiving call that is made up.
     pub read: Option<fn(&mut [u8]) -> u64>,
     /// Writes so many messages, two descriptors and credentials in turns, and says how long they are.
-    pub write: Option<fn(&mut [MaybeUninit<u8>], &[BorrowedFd<'_>; 2], Credentials, usize) -> usize>,
+    pub write: Option<Write>,
     /// Passes one descriptor beside a byte, receives it into room for one, and closes it. How many were closed.
-    pub pass_one: Option<fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; 1]) -> usize>,
+    pub pass_one: Option<Pass<1>>,
     /// The same with as many as Linux takes.
-    pub pass_253: Option<fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; 253]) -> usize>,
+    pub pass_253: Option<Pass<253>>,
     /// Sends [`BATCH`] datagrams of [`DATA`] bytes with one call, the first byte of each its number, and receives them
     /// with another, so many times. Mixes for each datagram the length, the first byte and 0.
     pub batch: Option<fn(&UdpSocket, &UdpSocket, usize) -> u64>,
@@ -47,6 +47,11 @@ impl Engine {
         echo: None,
     };
 }
+
+/// Writes messages and says how long they are.
+pub type Write = fn(&mut [MaybeUninit<u8>], &[BorrowedFd<'_>; 2], Credentials, usize) -> usize;
+/// Passes descriptors and says how many have arrived and were closed.
+pub type Pass<const COUNT: usize> = fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; COUNT]) -> usize;
 
 pub const BATCH: usize = 64;
 pub const DATA: usize = 64;

@@ -1,11 +1,10 @@
 //! The program of each rival.
 
 use crate::fixture::{Credentials, Echo, ask_for_control, datagram_pair, files, messages};
-use crate::{BATCH, Engine};
+use crate::{BATCH, Engine, Pass};
 use std::hint::black_box;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -125,9 +124,7 @@ fn repeat(mut once: impl FnMut() -> u64 + 'static) -> Repeat {
     Box::new(move |turns| (0..turns).map(|_| once()).last().unwrap_or(0))
 }
 
-fn passing<const COUNT: usize>(
-    pass: fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; COUNT]) -> usize,
-) -> io::Result<Repeat> {
+fn passing<const COUNT: usize>(pass: Pass<COUNT>) -> io::Result<Repeat> {
     let (here, there) = UnixStream::pair()?;
     let files = files()?;
     Ok(repeat(move || black_box(pass)(&here, &there, black_box(&files)) as u64))
