@@ -52,10 +52,7 @@ pub(crate) fn frame(layout: Layout, header: &[u8], remaining: usize) -> Option<R
     // Exact: it is at most `remaining`.
     let len = header.cmsg_len as usize;
     // The padding of the last message may be missing, whole or in part.
-    let step = match layout.align(len) {
-        Some(step) if step < remaining => step,
-        _ => remaining,
-    };
+    let step = layout.align(len).map_or(remaining, |step| step.min(remaining));
     Some(Ok(Frame { level: header.level, message_type: header.message_type, len, step }))
 }
 
