@@ -1,8 +1,9 @@
 //! Numbers at the edge of what is refused, and what errors say.
 
-use ancillary::control::{ControlKind, ListPayload, TranslateError};
-use ancillary::layout::{ControlHeader, Layout, LayoutParts};
+use ancillary::control::{ControlKind, ControlMemory, End, ListPayload, TranslateError};
+use ancillary::layout::{ControlHeader, Layout, LayoutParts, LengthWidth};
 use ancillary::{ControlError, ControlMessages, ControlSpace, ControlWriter, PushError};
+use core::error::Error;
 use core::ffi::c_int;
 
 #[test]
@@ -35,11 +36,36 @@ fn parts_that_contradict_each_other_are_no_layout() {
     assert!(Layout::from_parts(moved).is_some());
 }
 
+/// Every place of every field in a small header, in plain words: inside the header, and no two on the same byte.
+#[test]
+fn every_layout_of_a_small_header() {
+    let good = Layout::LINUX_64.parts();
+    let sizes = [0, 4, 11, 12, 13, 15, 16, 17];
+    for (len_width, header_size) in
+        [LengthWidth::Four, LengthWidth::Eight].into_iter().flat_map(|width| sizes.map(|size| (width, size)))
+    {
+        for places in 0..18 * 18 * 18_u16 {
+            let [len_offset, level_offset, type_offset] =
+                [places / 324, places / 18 % 18, places % 18].map(|at| at as u8);
+            let parts = LayoutParts { header_size, len_offset, len_width, level_offset, type_offset, ..good };
+            let field = |at: u8, width: usize| usize::from(at)..usize::from(at) + width;
+            let fields = [field(len_offset, len_width.bytes()), field(level_offset, 4), field(type_offset, 4)];
+            let mut taken = [0; 32];
+            fields.into_iter().flatten().for_each(|byte| taken[byte] += 1);
+            let outside = taken[usize::from(header_size)..].iter().any(|count| *count > 0);
+            let possible = !outside && taken.iter().all(|count| *count < 2);
+            assert_eq!(Layout::from_parts(parts).is_some(), possible, "{parts:?}");
+        }
+    }
+}
+
 #[test]
 fn a_length_that_the_field_cannot_say_is_refused() {
     let layout = Layout::LINUX_32;
     let most = u32::MAX as usize - layout.data_offset();
     assert_eq!(layout.len(most), Some(u32::MAX as usize));
+    #[cfg(target_pointer_width = "64")]
+    assert_eq!(layout.len(most + 1), None);
     // Its padding is over the edge.
     assert_eq!(layout.space(most), None);
     assert_eq!(layout.space(most - 3), Some(u32::MAX as usize - 3));
@@ -48,6 +74,9 @@ fn a_length_that_the_field_cannot_say_is_refused() {
     assert!(!layout.write_header(header, &mut bytes));
     assert!(!layout.write_header(ControlHeader { cmsg_len: 16, ..header }, &mut bytes[..11]));
     assert_eq!(bytes, [0xff; 16]);
+    let header = ControlHeader { cmsg_len: u32::MAX.into(), ..header };
+    assert!(layout.write_header(header, &mut bytes));
+    assert_eq!(layout.read_header(&bytes), Some(header));
 }
 
 #[test]
@@ -81,6 +110,10 @@ fn the_next_header_is_inside_the_buffer() {
     assert_eq!(layout.next_header(0, 16, 28), None);
     assert_eq!(layout.next_header(0, 12, 64), None);
     assert_eq!(layout.next_header(64, 16, 32), None);
+    assert_eq!(
+        [layout.next_header(0, 32, 32), layout.next_header(0, 33, 32), layout.next_header(0, 17, 32)],
+        [None; 3]
+    );
     assert_eq!(layout.next_header(usize::MAX, 16, 32), None);
     assert_eq!((layout.first_header(16), layout.first_header(15)), (Some(0), None));
 }
@@ -89,7 +122,51 @@ fn the_next_header_is_inside_the_buffer() {
 fn any_number_of_bytes_can_be_stored() {
     let mut space = ControlSpace::<21>::new();
     assert_eq!((space.len(), space.writer().available()), (21, 21));
-    assert!(ControlSpace::<0>::default().is_empty());
+    assert!(ControlSpace::<0>::default().is_empty() && !space.is_empty());
+    for len in [0, 1, 21] {
+        let mut bytes = [0; 21];
+        let memory = ControlMemory::from(&mut bytes[..len]);
+        assert_eq!((memory.len(), memory.is_empty()), (len, len == 0));
+    }
+    let mut writer = ControlWriter::with_layout(Layout::AIX, &mut space);
+    assert!(writer.is_empty());
+    writer.push_raw(280, 7, b"").unwrap();
+    assert!(!writer.is_empty());
+}
+
+#[test]
+fn a_walk_has_not_ended_before_its_end() {
+    for len in 16..=18 {
+        let mut bytes = [0; 18];
+        let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut bytes);
+        writer.push_raw(280, 7, b"").unwrap();
+        let mut messages = ControlMessages::with_layout(Layout::LINUX_64, &bytes[..len]);
+        assert_eq!(messages.end(), None);
+        assert!(messages.next().unwrap().is_ok());
+        let left = len - 16;
+        let expected = if left == 0 { End::Clean } else { End::Leftover { offset: 16, len: left } };
+        // What follows the last message belongs to it as far as it is padding.
+        assert!(messages.next().is_none());
+        assert_eq!((messages.end(), messages.offset()), (Some(expected), 16));
+    }
+}
+
+#[test]
+fn how_many_messages_there_can_be() {
+    for len in [0, 1, 11, 12, 35, 36] {
+        let messages = ControlMessages::with_layout(Layout::DARWIN, &[0xff; 36][..len]);
+        assert_eq!(messages.size_hint(), (0, Some(len / 12 + 1)));
+    }
+}
+
+#[test]
+fn what_is_shown_of_memory() {
+    let mut space = ControlSpace::<64>::new();
+    assert_eq!(format!("{space:?}"), "ControlSpace { len: 64 }");
+    assert_eq!(format!("{:?}", ControlMemory::from(&mut space)), "ControlMemory { len: 64 }");
+    let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut space);
+    writer.push_raw(280, 7, b"").unwrap();
+    assert_eq!(format!("{writer:?}"), "ControlWriter { used: 16, available: 48 }");
 }
 
 #[test]
@@ -105,6 +182,7 @@ fn a_translation_says_where_it_failed() {
     assert_eq!(error, TranslateError::Push { offset: 12, error: cause });
     assert_eq!(error.to_string(), "control message at byte 12: control message needs 19 bytes, but 4 are left");
     assert!(translated.is_empty());
+    assert_eq!(error.source().unwrap().to_string(), cause.to_string());
 }
 
 #[test]
@@ -175,6 +253,28 @@ mod messages {
             let error = PushError::TooManyDescriptors { count: max + 1, max };
             assert_eq!(writer.push(&ScmRights::new(&many[..1])), Err(error));
         }
+    }
+
+    #[test]
+    fn a_kind_is_level_and_type_and_a_length() {
+        use ancillary::ControlMessage;
+        use ancillary::message::{ControlKind, exactly};
+        let (level, kind) = (ScmRights::LEVEL, ScmRights::TYPE);
+        for (level, kind, is) in [(level, kind, true), (level + 1, kind, false), (level, kind + 1, false)] {
+            let message = ControlMessage::new(level, kind, &[0; 4]);
+            assert_eq!(message.is::<ScmRights>(), is);
+            assert_eq!(message.decode::<ScmRightsNumbers>().is_some(), is);
+        }
+        let error = exactly::<12>(&[0; 4]).unwrap_err();
+        assert_eq!(error.to_string(), "the payload has 4 bytes where its type has 12");
+    }
+
+    #[test]
+    fn a_slot_is_a_descriptor_or_an_error() {
+        let slots = [7, 0, -1, -13, i32::MAX].map(i32::to_ne_bytes).concat();
+        let numbers: Vec<_> = ScmRightsNumbers::decode(&slots).unwrap().collect();
+        let none = |slot| Err(NoDescriptor { slot });
+        assert_eq!(numbers, [Ok(7), Ok(0), none(-1), none(-13), Ok(i32::MAX)]);
     }
 
     /// A message that pushes two, of which the second does not fit, leaves nothing behind.

@@ -186,7 +186,6 @@ impl Layout {
     /// assert_eq!(Layout::from_parts(parts), None);
     /// ```
     pub const fn from_parts(parts: LayoutParts) -> Option<Layout> {
-        let width = parts.len_width.bytes() as u8;
         let max = MAX_PART;
         if parts.header_size > max || parts.header_align > max || parts.data_align > max {
             return None;
@@ -194,11 +193,10 @@ impl Layout {
         if !parts.header_align.is_power_of_two() || !parts.data_align.is_power_of_two() {
             return None;
         }
-        if parts.len_offset > max || parts.level_offset > max || parts.type_offset > max {
-            return None;
-        }
-        let (len, level, kind) = (parts.len_offset, parts.level_offset, parts.type_offset);
-        let size = parts.header_size;
+        // As `usize`, in which no sum of these wraps around.
+        let (len, width) = (parts.len_offset as usize, parts.len_width.bytes());
+        let (level, kind) = (parts.level_offset as usize, parts.type_offset as usize);
+        let size = parts.header_size as usize;
         if len + width > size || level + 4 > size || kind + 4 > size {
             return None;
         }
@@ -378,9 +376,10 @@ impl Layout {
     #[doc(alias = "CMSG_NXTHDR")]
     pub const fn next_header(self, offset: usize, cmsg_len: usize, control_len: usize) -> Option<usize> {
         let Some(remaining) = control_len.checked_sub(offset) else { return None };
-        if cmsg_len < self.data_offset() || cmsg_len > remaining {
+        if cmsg_len < self.data_offset() {
             return None;
         }
+        // The step is no less than `cmsg_len`: a message that claims more than there is has no header after it.
         match self.align(cmsg_len) {
             Some(step) if step <= remaining && remaining - step >= self.data_offset() => Some(offset + step),
             _ => None,

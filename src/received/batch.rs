@@ -30,7 +30,8 @@ use rustix::net::RecvFlags;
 ///
 /// Those of [`recvmsg`](crate::recvmsg), of the *first* message: nothing was received then, and nothing is owned. An
 /// error of a later one ends the batch before it. Linux keeps it, and the next call on the socket returns it, unless
-/// another error comes between; where it is not kept, [`ReceivedBatch::error`] tells it.
+/// another error comes between; where it is not kept, [`ReceivedBatch::error`] tells it. A signal ends a batch in the
+/// same way, and Linux keeps that as a number of its own, 512 (`ERESTARTSYS`): it means what `EINTR` does.
 ///
 /// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///

@@ -14,7 +14,8 @@
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
-//!   peeked twice and then received has arrived three times. On other systems what a peek shows is not a descriptor
+//!   peeked twice and then received has arrived three times. (On a stream, a peek that ends where bytes without
+//!   descriptors end also shows the descriptors of the byte after them.) On other systems what a peek shows is not a descriptor
 //!   (zeros on Apple's, kernel pointers on FreeBSD and NetBSD): nothing is owned, and the message is
 //!   [`Message::Other`].
 //! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For

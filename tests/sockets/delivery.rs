@@ -23,6 +23,7 @@ tests![
     an_empty_read_can_deliver_a_descriptor,
     out_of_band_data_carries_no_descriptor,
     every_peek_installs_descriptors_that_are_owned,
+    a_peek_shows_descriptors_of_the_byte_after_it,
     a_socket_passed_over_itself_stays_alive,
     ten_of_room_for_twenty,
     a_full_socket_passes_nothing,
@@ -222,6 +223,23 @@ fn every_peek_installs_descriptors_that_are_owned() {
             assert!(same_file(&take_all(received)[0], &file[0]));
         }
         assert_eq!(open_descriptors().len(), before);
+    }
+}
+
+/// On a stream: Linux `unix_stream_read_generic` has looked at the next message before it finds that nothing is wanted of it.
+/// What is received instead of peeked brings none.
+fn a_peek_shows_descriptors_of_the_byte_after_it() {
+    let (here, there) = pair(SocketType::STREAM);
+    send_plain(&here, b"a").unwrap();
+    send(&here, b"b", &borrowed(&files(2))).unwrap();
+    let (mut room, mut data) = ([0xff; 64], [0]);
+    for (flags, byte, count) in
+        [(RecvFlags::PEEK, b"a", 2), (RecvFlags::empty(), b"a", 0), (RecvFlags::empty(), b"b", 2)]
+    {
+        let mut received = receive_flags(&there, &mut data, &mut room, flags).unwrap().complete().unwrap();
+        assert_eq!((received.bytes(), take_all(&mut received).len()), (1, count));
+        drop(received);
+        assert_eq!(data, *byte);
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
-use ancillary::{ControlError, ControlSpace, Message, Received, control_space};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, recvmsg_raw};
+use ancillary::{ControlError, ControlSpace, Message, Received, Truncated, control_space};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SocketType};
@@ -29,6 +29,9 @@ tests![
     a_message_is_what_its_level_and_type_say,
     a_socket_that_panics_when_it_is_dropped,
     number_zero_is_a_descriptor,
+    how_many_can_still_be_taken,
+    what_is_shown_of_it,
+    close_on_exec_that_is_asked_for_twice,
     a_buffer_is_used_again,
     a_header_is_used_again,
     at_every_misalignment,
@@ -267,6 +270,53 @@ fn a_socket_that_panics_when_it_is_dropped() {
         ));
     }));
     assert!(result.is_err());
+}
+
+fn how_many_can_still_be_taken() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(3, &mut room);
+    let Some(Ok(Message::ScmRights(mut descriptors))) = received.messages().next() else { panic!() };
+    for left in [3, 2, 1, 0] {
+        assert_eq!((descriptors.size_hint(), descriptors.len()), ((0, Some(left)), left));
+        drop(descriptors.next());
+    }
+}
+
+fn what_is_shown_of_it() {
+    let mut room = [0xff; 64];
+    let mut received = received_with(2, &mut room);
+    let len = NATIVE.space(8).unwrap();
+    let shown = format!("{received:?}");
+    assert!(shown.starts_with("Received { bytes: 1, flags: ReturnFlags("), "{shown}");
+    assert!(shown.ends_with(&format!(", control: {len}, .. }}")), "{shown}");
+    let mut messages = received.messages();
+    assert_eq!(format!("{messages:?}"), "Messages { offset: 0, .. }");
+    let Some(Ok(Message::ScmRights(descriptors))) = messages.next() else { panic!() };
+    let numbers: Vec<RawFd> = descriptors.iter().map(|descriptor| descriptor.unwrap().as_raw_fd()).collect();
+    let shown = format!("{descriptors:?}");
+    assert!(numbers.iter().all(|number| shown.contains(&number.to_string())), "{shown} without {numbers:?}");
+    assert_eq!(format!("{messages:?}"), format!("Messages {{ offset: {len}, .. }}"));
+    assert_eq!(Truncated::empty().to_string(), "nothing was lost");
+    assert_eq!(Truncated::CONTROL.to_string(), "control messages or descriptors were lost");
+    assert_eq!(Truncated::all().to_string(), "the data was cut, and control messages or descriptors were lost");
+}
+
+fn close_on_exec_that_is_asked_for_twice() {
+    let (here, there) = pair(SocketType::DGRAM);
+    let flags = RecvFlags::DONTWAIT | CLOEXEC_ON_RECEIVE;
+    let (mut room, mut data) = ([0xff; 64], [0]);
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let mut received = receive_flags(&there, &mut data, &mut room, flags).unwrap();
+    assert!(take_all(&mut received).iter().all(is_close_on_exec));
+    drop(received);
+
+    send(&here, b"x", &borrowed(&files(1))).unwrap();
+    let mut slices = [IoSliceMut::new(&mut data)];
+    let (mut rooms, mut slots) = ([RecvRoom::new(&mut slices, &mut room)], [RecvSlot::new()]);
+    let mut batch = ancillary::recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
+    assert_eq!(format!("{batch:?}"), "ReceivedBatch { left: 1, error: None, .. }");
+    let arrived = take_all(&mut batch.next().unwrap());
+    assert!(arrived.len() == 1 && arrived.iter().all(is_close_on_exec));
 }
 
 /// A process without a standard input receives that number.
