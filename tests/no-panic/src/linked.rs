@@ -96,13 +96,13 @@ linked! { LINKED_MESSAGES:
     <DecodeError as Display>::fmt as fn(_, _) -> _,
     IpPktinfo::decode as fn(_) -> _,
     IpPktinfo::push_to as fn(_, _) -> _,
-    IpPktinfo::from as fn(_) -> _,
+    IpPktinfo::from_source as fn(_) -> _,
     IpTos::decode as fn(_) -> _,
     IpTos::push_to as fn(_, _) -> _,
     IpTos::ecn as fn(_) -> _,
     Ipv6Pktinfo::decode as fn(_) -> _,
     Ipv6Pktinfo::push_to as fn(_, _) -> _,
-    Ipv6Pktinfo::from as fn(_) -> _,
+    Ipv6Pktinfo::from_source as fn(_) -> _,
     Ipv6Tclass::decode as fn(_) -> _,
     Ipv6Tclass::push_to as fn(_, _) -> _,
     Ipv6Tclass::ecn as fn(_) -> _,
@@ -195,6 +195,8 @@ linked! { LINKED_RECEIVED:
     drop_in_place::<Message<'_>> as unsafe fn(_),
     <Message<'_> as Debug>::fmt as fn(_, _) -> _,
     descriptors as fn(_) -> _,
+    fold_descriptors as fn(_) -> _,
+    fold_all_descriptors as fn(_) -> _,
     Descriptors::len as fn(_) -> _,
     Descriptors::is_empty as fn(_) -> _,
     Descriptors::remainder as fn(_) -> _,
@@ -210,6 +212,7 @@ linked! { LINKED_RECEIVED:
     <ReceivedBatch<'_> as Debug>::fmt as fn(_, _) -> _,
     data as fn(_) -> _,
     ReceivedMessage::filled as fn(_) -> _,
+    ReceivedMessage::complete as fn(_) -> _,
     ReceivedMessage::into_received as fn(_) -> _,
     ReceivedMessage::deref as fn(_) -> _,
     ReceivedMessage::deref_mut as fn(_) -> _,
@@ -224,6 +227,16 @@ linked! { LINKED_RECEIVED:
 /// Walks the iterator that `Descriptors::iter` gives.
 fn descriptors(descriptors: &Descriptors<'_>) -> usize {
     Descriptors::iter(descriptors).flatten().count()
+}
+
+/// Takes and closes what is left.
+fn fold_descriptors(descriptors: Descriptors<'_>) -> usize {
+    Descriptors::fold(descriptors, 0_usize, |count, _| count.wrapping_add(1))
+}
+
+/// Takes and closes all that arrived.
+fn fold_all_descriptors(descriptors: TakeDescriptors<'_>) -> usize {
+    TakeDescriptors::fold(descriptors, 0_usize, |count, _| count.wrapping_add(1))
 }
 
 /// Walks the iterator that `ReceivedMessage::data` gives.
