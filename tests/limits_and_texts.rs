@@ -269,6 +269,30 @@ mod messages {
         assert_eq!(error.to_string(), "the payload has 4 bytes where its type has 12");
     }
 
+    /// A negative number is not the same as another one beside it: level and type are compared as one number.
+    #[test]
+    fn a_kind_is_both_numbers_whatever_their_sign() {
+        use ancillary::ControlMessage;
+        use ancillary::message::ControlKind;
+        struct Kind<const LEVEL: i32, const TYPE: i32>;
+        impl<const LEVEL: i32, const TYPE: i32> ControlKind for Kind<LEVEL, TYPE> {
+            const LEVEL: i32 = LEVEL;
+            const TYPE: i32 = TYPE;
+        }
+        fn is_equal<const LEVEL: i32, const TYPE: i32>() {
+            let numbers = [i32::MIN, -2, -1, 0, 1, i32::MAX];
+            for (level, kind) in numbers.into_iter().flat_map(|level| numbers.map(|kind| (level, kind))) {
+                let message = ControlMessage::new(level, kind, &[]);
+                assert_eq!(message.is::<Kind<LEVEL, TYPE>>(), level == LEVEL && kind == TYPE, "{level} {kind}");
+            }
+        }
+        is_equal::<-1, 0>();
+        is_equal::<-1, -1>();
+        is_equal::<0, -1>();
+        is_equal::<1, -2>();
+        is_equal::<{ i32::MIN }, { i32::MAX }>();
+    }
+
     #[test]
     fn a_slot_is_a_descriptor_or_an_error() {
         let slots = [7, 0, -1, -13, i32::MAX].map(i32::to_ne_bytes).concat();

@@ -1,7 +1,7 @@
 //! What the writer writes, the reader reads: for any messages, any layout, any address and over dirty memory.
 
 use ancillary::control::{End, TranslateError};
-use ancillary::layout::ByteOrder;
+use ancillary::layout::{ByteOrder, LayoutParts, LengthWidth};
 use ancillary::{ControlMessages, ControlWriter, Layout, PushError};
 use quickcheck::{Arbitrary, Gen, quickcheck};
 use std::mem::MaybeUninit;
@@ -28,12 +28,37 @@ struct AnyLayout(Layout);
 
 impl Arbitrary for AnyLayout {
     fn arbitrary(g: &mut Gen) -> Self {
+        if u8::arbitrary(g) % 4 == 0 {
+            return AnyLayout(made_of_any_parts(g));
+        }
         let (_, layout) = *g.choose(Layout::NAMED).unwrap();
         // musl's layouts each exist in one byte order.
         if layout == Layout::MUSL_64_LE || layout == Layout::MUSL_64_BE {
             return AnyLayout(layout);
         }
         AnyLayout(layout.with_byte_order(*g.choose(&[ByteOrder::Little, ByteOrder::Big]).unwrap()))
+    }
+}
+
+/// Fields in any order and at any distance, a payload or a header anywhere behind the one before.
+fn made_of_any_parts(g: &mut Gen) -> Layout {
+    loop {
+        let alignments = [1, 2, 4, 8, 16, 32, 64];
+        let mut offset = || u8::arbitrary(g) % 61;
+        let [len_offset, level_offset, type_offset, size] = [offset(), offset(), offset(), offset()];
+        let parts = LayoutParts {
+            header_size: 4 + size,
+            len_offset,
+            len_width: *g.choose(&[LengthWidth::Four, LengthWidth::Eight]).unwrap(),
+            level_offset,
+            type_offset,
+            header_align: *g.choose(&alignments).unwrap(),
+            data_align: *g.choose(&alignments).unwrap(),
+            byte_order: *g.choose(&[ByteOrder::Little, ByteOrder::Big]).unwrap(),
+        };
+        if let Some(layout) = Layout::from_parts(parts) {
+            return layout;
+        }
     }
 }
 

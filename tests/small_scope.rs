@@ -4,7 +4,7 @@
 //! A release build walks the full scope, a debug build one of fewer numbers.
 
 use ancillary::control::End;
-use ancillary::layout::ByteOrder;
+use ancillary::layout::{ByteOrder, LayoutParts, LengthWidth};
 use ancillary::{ControlError, ControlMessages, ControlWriter, Layout, PushError};
 use core::ops::Range;
 
@@ -88,6 +88,64 @@ const AIX: Scope = Scope {
     letters: &[12, 13, 0x0d00_0000, 0x000c_0000, 15, 28, u32::MAX as u64, 0],
     in_debug: 4,
 };
+
+/// The payload is not where a header could be.
+const SOLARIS_SPARC: Scope = Scope {
+    layout: Layout::SOLARIS_SPARC,
+    big_endian: true,
+    len: 0..4,
+    level: 4,
+    message_type: 8,
+    data_offset: 12,
+    header_align: 8,
+    word: 4,
+    words: 7,
+    letters: &[12, 13, 16, 28, 17, 24, u32::MAX as u64, 0],
+    in_debug: 4,
+};
+
+/// No system's: headers further apart than one is long, and fields at odd places with padding between them. To write.
+const FAR_APART: Scope = Scope {
+    layout: made_of(LayoutParts {
+        header_size: 29,
+        len_offset: 13,
+        len_width: LengthWidth::Eight,
+        level_offset: 3,
+        type_offset: 24,
+        header_align: 64,
+        data_align: 2,
+        byte_order: ByteOrder::Little,
+    }),
+    big_endian: false,
+    len: 13..21,
+    level: 3,
+    message_type: 24,
+    data_offset: 30,
+    header_align: 64,
+    word: 1,
+    words: 0,
+    letters: &[0],
+    in_debug: 1,
+};
+
+/// No system's: the payload is aligned more than headers are. To write.
+const PAYLOAD_ALIGNED: Scope = Scope {
+    layout: made_of(LayoutParts { header_align: 2, data_align: 16, ..Layout::AIX.parts() }),
+    data_offset: 16,
+    header_align: 2,
+    word: 1,
+    words: 0,
+    letters: &[0],
+    in_debug: 1,
+    ..AIX
+};
+
+const fn made_of(parts: LayoutParts) -> Layout {
+    match Layout::from_parts(parts) {
+        Some(layout) => layout,
+        None => panic!("the parts contradict each other"),
+    }
+}
 
 /// What stands at some offset of a buffer.
 enum Found {
@@ -240,6 +298,11 @@ fn every_buffer_of_aix() {
     AIX.read_all("AIX");
 }
 
+#[test]
+fn every_buffer_of_solaris_sparc() {
+    SOLARIS_SPARC.read_all("SOLARIS_SPARC");
+}
+
 /// The same buffers as if a system had filled them: what is read, and what would be owned.
 #[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl")))]
 mod received {
@@ -339,11 +402,11 @@ fn every_set_of_messages_in_every_room() {
     const LONGEST: usize = 5;
     let payload = [0xa1, 0xa2, 0xa3, 0xa4, 0xa5];
     let mut sets = 0;
-    for scope in [LINUX_32, LINUX_64, BSD_ALIGN_8, AIX] {
-        for room in 0..=3 * (16 + 8) {
+    for scope in [LINUX_32, LINUX_64, BSD_ALIGN_8, AIX, SOLARIS_SPARC, FAR_APART, PAYLOAD_ALIGNED] {
+        for room in 0..=3 * (scope.data_offset + LONGEST).next_multiple_of(scope.header_align) {
             for set in 0..(LONGEST + 1).pow(3) {
                 let lens = [set % 6, set / 6 % 6, set / 36];
-                let mut memory = [0xee; 80];
+                let mut memory = [0xee; 200];
                 let mut writer = ControlWriter::with_layout(scope.layout, &mut memory[..room]);
                 let mut expected: Vec<u8> = Vec::new();
                 let mut pushed = Vec::new();
@@ -382,7 +445,7 @@ fn every_set_of_messages_in_every_room() {
 
 #[test]
 fn the_scopes_are_of_the_layouts_they_name() {
-    for scope in [LINUX_32, LINUX_64, BSD_ALIGN_8, AIX] {
+    for scope in [LINUX_32, LINUX_64, BSD_ALIGN_8, AIX, SOLARIS_SPARC, FAR_APART, PAYLOAD_ALIGNED] {
         assert_eq!(scope.layout.parts().byte_order == ByteOrder::Big, scope.big_endian);
         assert!(scope.in_debug <= scope.letters.len());
     }

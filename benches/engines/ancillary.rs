@@ -43,7 +43,7 @@ fn read(bytes: &mut [u8]) -> u64 {
 fn write<'fd>(
     bytes: &mut [MaybeUninit<u8>],
     descriptors: &[BorrowedFd<'fd>; 2],
-    credentials: Credentials,
+    credentials: &Credentials,
     messages: usize,
 ) -> Result<usize, PushError> {
     let credentials = ScmCredentials { pid: credentials.pid as i32, uid: credentials.uid, gid: credentials.gid };

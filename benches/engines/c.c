@@ -38,7 +38,7 @@ uint64_t c_read(unsigned char *bytes, size_t len) {
 size_t c_write(unsigned char *bytes, size_t len, const int descriptors[2], const uint32_t *ids, size_t messages) {
     struct ucred credentials = {.pid = (pid_t)ids[0], .uid = ids[1], .gid = ids[2]};
     struct msghdr header = {.msg_control = bytes, .msg_controllen = len};
-    // CMSG_NXTHDR reads the header it returns.
+    // As cmsg(3) says: some CMSG_NXTHDR read the header they return. It also clears the padding.
     memset(bytes, 0, len);
     size_t used = 0;
     struct cmsghdr *message = CMSG_FIRSTHDR(&header);
@@ -73,8 +73,9 @@ static inline size_t pass(int from, int to, const int *descriptors, size_t count
         return 0;
 
     header.msg_controllen = len;
-    if (recvmsg(to, &header, MSG_CMSG_CLOEXEC) != 1 || header.msg_flags & MSG_CTRUNC)
+    if (recvmsg(to, &header, MSG_CMSG_CLOEXEC) != 1)
         return 0;
+    // What has arrived is closed, truncated or not.
     size_t closed = 0;
     for (message = CMSG_FIRSTHDR(&header); message; message = CMSG_NXTHDR(&header, message)) {
         if (message->cmsg_level != SOL_SOCKET || message->cmsg_type != SCM_RIGHTS)
@@ -87,7 +88,7 @@ static inline size_t pass(int from, int to, const int *descriptors, size_t count
             closed++;
         }
     }
-    return closed;
+    return header.msg_flags & MSG_CTRUNC ? 0 : closed;
 }
 
 size_t c_pass_one(int from, int to, const int *descriptors) {
@@ -96,7 +97,9 @@ size_t c_pass_one(int from, int to, const int *descriptors) {
 }
 
 size_t c_pass_253(int from, int to, const int *descriptors) {
-    _Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(253 * sizeof(int))] = {0};
+    _Alignas(struct cmsghdr) unsigned char control[CMSG_SPACE(253 * sizeof(int))];
+    // All else is written. To clear the whole would be `rep stosq`: see README.
+    memset(control + CMSG_LEN(253 * sizeof(int)), 0, sizeof control - CMSG_LEN(253 * sizeof(int)));
     return pass(from, to, descriptors, 253, control, sizeof control);
 }
 
@@ -110,17 +113,25 @@ struct rooms {
     struct mmsghdr headers[BATCH];
 };
 
-static void receive_into(struct rooms *rooms, int with_control) {
+// What stays as it is from call to call.
+static void prepare(struct rooms *rooms, int with_control) {
     for (size_t index = 0; index < BATCH; index++) {
         rooms->slices[index] = (struct iovec){rooms->data[index], DATA};
         rooms->headers[index].msg_hdr = (struct msghdr){
             .msg_name = &rooms->addresses[index],
-            .msg_namelen = sizeof rooms->addresses[index],
             .msg_iov = &rooms->slices[index],
             .msg_iovlen = 1,
             .msg_control = with_control ? rooms->controls[index] : NULL,
-            .msg_controllen = with_control ? ROOM : 0,
         };
+    }
+}
+
+// What a call that receives changes, to its first state.
+static void reset(struct rooms *rooms, int with_control) {
+    for (size_t index = 0; index < BATCH; index++) {
+        struct msghdr *header = &rooms->headers[index].msg_hdr;
+        header->msg_namelen = sizeof rooms->addresses[index];
+        header->msg_controllen = with_control ? ROOM : 0;
     }
 }
 
@@ -143,27 +154,30 @@ static void look(struct msghdr *header, struct in_addr *address, unsigned char *
 uint64_t c_batch(int from, int to, int with_control, size_t turns) {
     static struct rooms here, there;
     static unsigned char out[BATCH][CMSG_SPACE(sizeof(int))];
+    for (size_t index = 0; index < BATCH; index++) {
+        here.data[index][0] = (unsigned char)index;
+        here.slices[index] = (struct iovec){here.data[index], DATA};
+        here.headers[index].msg_hdr = (struct msghdr){
+            .msg_iov = &here.slices[index],
+            .msg_iovlen = 1,
+            .msg_control = with_control ? out[index] : NULL,
+            .msg_controllen = with_control ? sizeof out[index] : 0,
+        };
+    }
+    prepare(&there, with_control);
     uint64_t digest = 0;
     for (size_t turn = 0; turn < turns; turn++) {
-        for (size_t index = 0; index < BATCH; index++) {
-            here.data[index][0] = (unsigned char)index;
-            here.slices[index] = (struct iovec){here.data[index], DATA};
-            struct msghdr *header = &here.headers[index].msg_hdr;
-            *header = (struct msghdr){.msg_iov = &here.slices[index], .msg_iovlen = 1};
-            if (with_control) {
-                header->msg_control = out[index];
-                header->msg_controllen = sizeof out[index];
-                struct cmsghdr *message = CMSG_FIRSTHDR(header);
-                message->cmsg_level = IPPROTO_IP;
-                message->cmsg_type = IP_TOS;
-                message->cmsg_len = CMSG_LEN(sizeof(int));
-                int mark = (int)(index % 4);
-                memcpy(CMSG_DATA(message), &mark, sizeof mark);
-            }
+        for (size_t index = 0; with_control && index < BATCH; index++) {
+            struct cmsghdr *message = CMSG_FIRSTHDR(&here.headers[index].msg_hdr);
+            message->cmsg_level = IPPROTO_IP;
+            message->cmsg_type = IP_TOS;
+            message->cmsg_len = CMSG_LEN(sizeof(int));
+            int mark = (int)(index % 4);
+            memcpy(CMSG_DATA(message), &mark, sizeof mark);
         }
         if (sendmmsg(from, here.headers, BATCH, 0) != BATCH)
             return 0;
-        receive_into(&there, with_control);
+        reset(&there, with_control);
         if (recvmmsg(to, there.headers, BATCH, MSG_CMSG_CLOEXEC, NULL) != BATCH)
             return 0;
         for (size_t index = 0; index < BATCH; index++) {
@@ -182,7 +196,9 @@ size_t c_echo(int socket) {
     static unsigned char out[BATCH][ROOM];
     static struct iovec slices[BATCH];
     static struct mmsghdr answers[BATCH];
-    receive_into(&rooms, 1);
+    if (!rooms.slices[0].iov_len)
+        prepare(&rooms, 1);
+    reset(&rooms, 1);
     int count = recvmmsg(socket, rooms.headers, BATCH, MSG_CMSG_CLOEXEC | MSG_WAITFORONE, NULL);
     for (int index = 0; index < count; index++) {
         struct in_pktinfo info = {0};

@@ -12,7 +12,7 @@ const ENGINE: Engine = Engine {
     }),
     write: Some(|bytes, descriptors, credentials, messages| {
         // SAFETY: as above, of what is written; a `BorrowedFd` is a C int.
-        unsafe { c_write(bytes.as_mut_ptr(), bytes.len(), descriptors.as_ptr(), &credentials, messages) }
+        unsafe { c_write(bytes.as_mut_ptr(), bytes.len(), descriptors.as_ptr(), credentials, messages) }
     }),
     pass_one: Some(|from, to, descriptors| {
         // SAFETY: there is one descriptor, which is what C reads.

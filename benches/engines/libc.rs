@@ -1,4 +1,4 @@
-//! The `libc` crate's macros and functions.
+//! The `libc` crate's macros and functions. (Batches of datagrams would be C's to the letter.)
 
 use ancillary_benches::{Credentials, Engine, mix, run};
 use std::mem::{MaybeUninit, zeroed};
@@ -54,7 +54,7 @@ fn read(bytes: &mut [u8]) -> u64 {
 fn write(
     bytes: &mut [MaybeUninit<u8>],
     descriptors: &[BorrowedFd<'_>; 2],
-    credentials: Credentials,
+    credentials: &Credentials,
     messages: usize,
 ) -> usize {
     let credentials = libc::ucred { pid: credentials.pid as i32, uid: credentials.uid, gid: credentials.gid };
@@ -116,9 +116,10 @@ fn pass<const COUNT: usize, const SPACE: usize>(
         }
         header.msg_controllen = SPACE;
         let received = libc::recvmsg(to.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC);
-        if received != 1 || header.msg_flags & libc::MSG_CTRUNC != 0 {
+        if received != 1 {
             return 0;
         }
+        // What has arrived is closed, truncated or not.
         let mut message = libc::CMSG_FIRSTHDR(&header);
         while !message.is_null() {
             if ((*message).cmsg_level, (*message).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
@@ -129,6 +130,9 @@ fn pass<const COUNT: usize, const SPACE: usize>(
                 }
             }
             message = libc::CMSG_NXTHDR(&header, message);
+        }
+        if header.msg_flags & libc::MSG_CTRUNC != 0 {
+            return 0;
         }
     }
     closed

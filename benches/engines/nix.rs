@@ -1,4 +1,5 @@
-//! nix. What it writes goes into memory that it allocates itself, and it reads only what it has received.
+//! nix. What it writes goes into memory that it allocates itself, and it reads only what it has received. In a batch it sends
+//! the same control messages with every datagram.
 
 use ancillary_benches::{BATCH, DATA, Engine, mix, run};
 use nix::sys::socket::{
@@ -40,12 +41,13 @@ fn batch(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
     let mut sending = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
     let mut receiving = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+    let slices = numbered.each_ref().map(|data| [IoSlice::new(data)]);
+    let mut buffers = [[0; DATA]; BATCH];
     let mut digest = 0;
     for _ in 0..turns {
-        let slices = numbered.each_ref().map(|data| [IoSlice::new(data)]);
         let sent = sendmmsg(from.as_raw_fd(), &mut sending, &slices, [None; BATCH], [], MsgFlags::empty());
         assert_eq!(sent.expect("they are sent").count(), BATCH);
-        let mut buffers = [[0; DATA]; BATCH];
+        // These it borrows for as long as the results live.
         let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
         let received = recvmmsg(to.as_raw_fd(), &mut receiving, &mut slices, MsgFlags::MSG_CMSG_CLOEXEC, None);
         for message in received.expect("they were sent") {

@@ -10,12 +10,12 @@ fn echo(echo: &mut Echo) {
     let state = UdpSocketState::new((&echo.server).into()).expect("its options are Linux's");
     // That does not block after this.
     echo.server.set_nonblocking(true).expect("a socket");
+    let mut buffers = [[0; DATA]; BATCH_SIZE];
+    let mut metas = [RecvMeta::default(); BATCH_SIZE];
     while echo.ask() {
         let mut answered = 0;
         while answered < BATCH {
-            let mut buffers = [[0; DATA]; BATCH_SIZE];
             let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-            let mut metas = [RecvMeta::default(); BATCH_SIZE];
             let count = state.recv((&echo.server).into(), &mut slices, &mut metas).expect("there are some");
             for (buffer, meta) in buffers.iter().zip(&metas).take(count) {
                 let answer = Transmit {

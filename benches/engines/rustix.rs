@@ -1,33 +1,48 @@
-//! rustix, making the system calls directly.
-//!
-//! It reads only what its own `recvmsg` has received. With the feature `made-up-receive` it is built for the C library,
-//! and the function it calls there is this program's: it brings the bytes that are to be read.
+//! rustix, making the system calls directly. Bytes that it has not received itself are read by `AncillaryDrain::parse`.
 
-use ancillary_benches::{Credentials, Engine, run};
+use ancillary_benches::{Credentials, Engine, mix, run};
 use rustix::cmsg_space;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, UCred, sendmsg,
+    AncillaryDrain, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, UCred, sendmsg,
 };
 use rustix::process::{Gid, Pid, Uid};
 use std::mem::MaybeUninit;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 
 const ENGINE: Engine = Engine {
-    #[cfg(feature = "made-up-receive")]
-    read: Some(made_up::read),
+    read: Some(read),
     write: Some(write),
     pass_one: Some(pass::<1, { cmsg_space!(ScmRights(1)) }>),
     pass_253: Some(pass::<253, { cmsg_space!(ScmRights(253)) }>),
     ..Engine::NOTHING
 };
 
+fn read(bytes: &mut [u8]) -> u64 {
+    let mut digest = 0;
+    // SAFETY: the messages are well-formed, and the numbers in them are taken out again before anything is closed.
+    for message in unsafe { AncillaryDrain::parse(bytes) } {
+        match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => {
+                for descriptor in descriptors {
+                    digest = mix(digest, descriptor.into_raw_fd() as u32);
+                }
+            }
+            RecvAncillaryMessage::ScmCredentials(UCred { pid, uid, gid }) => {
+                digest = mix(mix(mix(digest, pid.as_raw_nonzero().get() as u32), uid.as_raw()), gid.as_raw());
+            }
+            _ => {}
+        }
+    }
+    digest
+}
+
 fn write(
     bytes: &mut [MaybeUninit<u8>],
     descriptors: &[BorrowedFd<'_>; 2],
-    credentials: Credentials,
+    credentials: &Credentials,
     messages: usize,
 ) -> usize {
     let credentials = UCred {
@@ -74,60 +89,6 @@ fn pass<const COUNT: usize, const SPACE: usize>(
         _ => 0,
     });
     messages.sum()
-}
-
-#[cfg(feature = "made-up-receive")]
-mod made_up {
-    use super::*;
-    use ancillary_benches::mix;
-    use std::cell::Cell;
-    use std::ffi::c_int;
-    use std::os::fd::IntoRawFd;
-
-    thread_local! {
-        static BYTES: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
-    }
-
-    pub fn read(bytes: &mut [u8]) -> u64 {
-        BYTES.set((bytes.as_ptr(), bytes.len()));
-        let mut space = [MaybeUninit::uninit(); 1024];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = rustix::net::recvmsg(rustix::stdio::stdin(), &mut [], &mut control, RecvFlags::empty());
-        received.expect("bytes are brought");
-        let mut digest = 0;
-        for message in control.drain() {
-            match message {
-                RecvAncillaryMessage::ScmRights(descriptors) => {
-                    for descriptor in descriptors {
-                        // It is a number and no more: nothing is to be closed.
-                        digest = mix(digest, descriptor.into_raw_fd() as u32);
-                    }
-                }
-                RecvAncillaryMessage::ScmCredentials(UCred { pid, uid, gid }) => {
-                    let pid = pid.as_raw_nonzero().get() as u32;
-                    digest = mix(mix(mix(digest, pid), uid.as_raw()), gid.as_raw());
-                }
-                _ => {}
-            }
-        }
-        digest
-    }
-
-    /// # Safety
-    ///
-    /// `header` is one for receiving.
-    #[unsafe(no_mangle)]
-    unsafe extern "C" fn recvmsg(_socket: c_int, header: *mut libc::msghdr, _flags: c_int) -> isize {
-        let (bytes, len) = BYTES.get();
-        // SAFETY: the header has room for 1024 bytes, which no buffer here exceeds.
-        unsafe {
-            std::ptr::copy_nonoverlapping(bytes, (*header).msg_control.cast(), len);
-            (*header).msg_controllen = len;
-            (*header).msg_flags = 0;
-            (*header).msg_namelen = 0;
-        }
-        0
-    }
 }
 
 fn main() {

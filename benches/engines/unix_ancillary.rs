@@ -13,13 +13,12 @@ const ENGINE: Engine =
 fn write<'fd>(
     bytes: &mut [MaybeUninit<u8>],
     descriptors: &[BorrowedFd<'fd>; 2],
-    credentials: Credentials,
+    credentials: &Credentials,
     messages: usize,
 ) -> usize {
     let credentials = ScmCredentials::new(credentials.pid as i32, credentials.uid, credentials.gid);
     let len = bytes.len();
-    bytes.fill(MaybeUninit::new(0));
-    // SAFETY: all of it has just been initialised.
+    // SAFETY: the program's memory is initialised from the start; it is given to every rival as if it were not.
     let mut control = SocketAncillary::new(unsafe { bytes.assume_init_mut() });
     for index in 0..messages {
         let added = match index % 2 {

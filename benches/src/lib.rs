@@ -17,8 +17,8 @@ pub use program::run;
 /// What a rival can do. What it cannot is `None`: it has no such operation, or only one that does less.
 pub struct Engine {
     /// Walks a control buffer with messages of descriptors and of credentials and [mixes](mix) every number in them: the
-    /// descriptors of one, `pid`, `uid` and `gid` of the other. Rivals that read only what they have received themselves
-    /// are given the bytes by a receiving call that is made up.
+    /// descriptors of one, `pid`, `uid` and `gid` of the other. A rival that reads only what it has received itself has no
+    /// such operation.
     pub read: Option<fn(&mut [u8]) -> u64>,
     /// Writes so many messages, two descriptors and credentials in turns, and says how long they are.
     pub write: Option<Write>,
@@ -27,7 +27,8 @@ pub struct Engine {
     /// The same with as many as Linux takes.
     pub pass_253: Option<Pass<253>>,
     /// Sends [`BATCH`] datagrams of [`DATA`] bytes with one call, the first byte of each its number, and receives them
-    /// with another, so many times. Mixes for each datagram the length, the first byte and 0.
+    /// with another, each with its sender's address, so many times. What stays the same is made once. Mixes for each
+    /// datagram the length, the first byte and 0.
     pub batch: Option<fn(&UdpSocket, &UdpSocket, usize) -> u64>,
     /// The same, with `IP_TOS` (the number's last two bits) sent with each, `IP_PKTINFO` and `IP_TOS` received and read,
     /// and the mark mixed in place of 0.
@@ -48,8 +49,9 @@ impl Engine {
     };
 }
 
-/// Writes messages and says how long they are.
-pub type Write = fn(&mut [MaybeUninit<u8>], &[BorrowedFd<'_>; 2], Credentials, usize) -> usize;
+/// Writes messages and says how long they are. (The arguments are C's, in C's order: what stands in C behind such a pointer
+/// is one jump away.)
+pub type Write = fn(&mut [MaybeUninit<u8>], &[BorrowedFd<'_>; 2], &Credentials, usize) -> usize;
 /// Passes descriptors and says how many have arrived and were closed.
 pub type Pass<const COUNT: usize> = fn(&UnixStream, &UnixStream, &[BorrowedFd<'_>; COUNT]) -> usize;
 

@@ -78,7 +78,7 @@ fn prepare(engine: &Engine, operation: &str, number: usize) -> io::Result<Option
                 Some(Box::new(move |turns| {
                     let mut len = 0;
                     for _ in 0..turns {
-                        len = black_box(write)(black_box(&mut bytes), &files, Credentials::SOME, number);
+                        len = black_box(write)(black_box(&mut bytes), &files, &Credentials::SOME, number);
                     }
                     // SAFETY: it was initialised from the start, and nobody makes it uninitialised.
                     assert!(unsafe { bytes[..len].assume_init_ref() } == messages(number));

@@ -95,7 +95,7 @@ pub struct Received<'c> {
     control: &'c mut [MaybeUninit<u8>],
     /// Whether the numbers in `SCM_RIGHTS` are descriptors of this process.
     owns_descriptors: bool,
-    /// Whether every descriptor has been taken.
+    /// Whether a walk to the end has taken every descriptor: then there is nothing left to close.
     emptied: bool,
 }
 

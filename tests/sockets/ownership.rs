@@ -2,13 +2,14 @@
 
 use crate::support::*;
 use crate::tests;
+use ancillary::layout::ControlHeader;
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, recvmsg_raw};
 use ancillary::{ControlError, ControlSpace, Message, Received, Truncated, control_space};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SocketType};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 tests![
     nobody_looks,
@@ -17,9 +18,13 @@ tests![
     taken_ones_outlive_what_they_came_from,
     what_was_taken_is_gone_from_the_next_walk,
     a_panic_in_the_caller,
+    a_panic_in_what_is_done_with_each,
+    one_by_one_and_then_the_rest,
+    iterators_that_are_forgotten,
     an_early_return,
     the_loop_is_left_half_way,
     closing_twice_would_be_seen,
+    numbers_that_are_used_again_are_left_alone,
     negative_slots_are_values,
     a_taken_slot_is_no_error,
     a_slot_that_was_cut_is_told,
@@ -110,6 +115,76 @@ fn a_panic_in_the_caller() {
     assert!(result.is_err());
 }
 
+/// Two messages of two descriptors, and another between them.
+fn two_messages(sent: &[OwnedFd]) -> Vec<u8> {
+    let numbers: Vec<u8> = ownerless_duplicates(sent).into_iter().flat_map(i32::to_ne_bytes).collect();
+    let (first, second) = numbers.split_at(8);
+    [message_bytes(RIGHTS, first), message_bytes((41, 50), b"other"), message_bytes(RIGHTS, second)].concat()
+}
+
+/// What it has not come to is still owned, whoever looks at it afterwards.
+fn a_panic_in_what_is_done_with_each() {
+    let sent = files(4);
+    let cases = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 1), (1, 3), (2, 1), (3, 1)];
+    for ((walked, done), is_taken) in cases.into_iter().flat_map(|case| [(case, false), (case, true)]) {
+        let mut control = two_messages(&sent);
+        let mut received = received_of(&mut control);
+        let before = open_descriptors().len();
+        let mut taking = received.take_descriptors();
+        taking.by_ref().take(walked).for_each(drop);
+        let mut seen = 0;
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            taking.for_each(|_| {
+                seen += 1;
+                if seen == done {
+                    resume_unwind(Box::new("in the caller"));
+                }
+            });
+        }));
+        assert!(result.is_err());
+        assert_eq!(open_descriptors().len(), before - walked - done);
+        if is_taken {
+            let rest = take_all(&mut received);
+            assert_eq!(rest.len(), 4 - walked - done);
+            assert!(rest.iter().zip(&sent[walked + done..]).all(|(arrived, sent)| same_file(arrived, sent)));
+        }
+    }
+}
+
+fn one_by_one_and_then_the_rest() {
+    let sent = files(4);
+    for walked in 0..=5 {
+        let mut control = two_messages(&sent);
+        let mut received = received_of(&mut control);
+        let mut taking = received.take_descriptors();
+        let first: Vec<OwnedFd> = taking.by_ref().take(walked).map(Result::unwrap).collect();
+        let taken = taking.fold(first, |mut taken, descriptor| {
+            taken.push(descriptor.unwrap());
+            taken
+        });
+        assert_eq!(taken.len(), 4);
+        assert!(received.take_descriptors().next().is_none());
+        drop(received);
+        assert!(taken.iter().zip(&sent).all(|(arrived, sent)| same_file(arrived, sent)));
+    }
+}
+
+fn iterators_that_are_forgotten() {
+    let sent = files(4);
+    let mut control = two_messages(&sent);
+    let mut received = received_of(&mut control);
+    let mut taking = received.take_descriptors();
+    drop(taking.next().unwrap().unwrap());
+    std::mem::forget(taking);
+    let mut messages = received.messages();
+    let Some(Ok(Message::ScmRights(mut descriptors))) = messages.next() else { panic!() };
+    drop(descriptors.next().unwrap().unwrap());
+    std::mem::forget((descriptors, messages));
+    let before = open_descriptors().len();
+    drop(received);
+    assert_eq!(open_descriptors().len(), before - 2);
+}
+
 fn an_early_return() {
     fn refuses() -> Result<(), Errno> {
         let mut room = [0xff; 64];
@@ -140,6 +215,45 @@ fn closing_twice_would_be_seen() {
     assert!(reused.iter().any(|file| numbers.contains(&file.as_raw_fd())));
     drop(received);
     assert!(reused.iter().all(|file| rustix::io::fcntl_getfd(file).is_ok()));
+}
+
+/// The same after a walk to the end that has closed everything, where the buffer ends well, with a message that claims too
+/// much, and with nonsense.
+fn numbers_that_are_used_again_are_left_alone() {
+    let sent = files(4);
+    let too_much = NATIVE.len(64).unwrap() as u64;
+    for end in ["good", "clamped", "nonsense"] {
+        let mut control = two_messages(&sent);
+        let last = control.len() - NATIVE.space(8).unwrap();
+        let (level, message_type) = RIGHTS;
+        match end {
+            "clamped" => {
+                let header = ControlHeader { cmsg_len: too_much, level, message_type };
+                assert!(NATIVE.write_header(header, &mut control[last..]));
+            }
+            "nonsense" => control.extend(message_claiming(3, RIGHTS, &(-1i32).to_ne_bytes())),
+            _ => {}
+        }
+        let mut received = received_of(&mut control);
+        let numbers = received.take_descriptors().fold(Vec::new(), |mut numbers, taken| {
+            numbers.push(taken.unwrap().as_raw_fd()); // closed at once
+            numbers
+        });
+        assert_eq!(numbers.len(), 4, "{end}");
+        let reused = files(8);
+        assert!(reused.iter().any(|file| numbers.contains(&file.as_raw_fd())));
+        let (mut messages, mut lists) = (received.messages(), 0);
+        while let Some(message) = messages.next() {
+            if let Some(Message::ScmRights(descriptors)) = message.ok().or_else(|| messages.clamped()) {
+                assert!(descriptors.is_empty() && descriptors.iter().next().is_none(), "{end}");
+                lists += 1;
+            }
+        }
+        assert_eq!(lists, 2, "{end}");
+        assert!(received.take_descriptors().next().is_none());
+        drop(received);
+        assert!(reused.iter().all(|file| rustix::io::fcntl_getfd(file).is_ok()), "{end}");
+    }
 }
 
 fn negative_slots_are_values() {
