@@ -429,7 +429,9 @@ fn close_on_exec_that_is_asked_for_twice() {
     let (mut rooms, mut slots) = ([RecvRoom::new(&mut slices, &mut room)], [RecvSlot::new()]);
     let mut batch = ancillary::recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
     assert_eq!(format!("{batch:?}"), "ReceivedBatch { left: 1, error: None, .. }");
-    let arrived = take_all(&mut batch.next().unwrap());
+    let mut message = batch.next().unwrap();
+    assert!(format!("{message:?}").starts_with("Received { bytes: 1, "), "{message:?}");
+    let arrived = take_all(&mut message);
     assert!(arrived.len() == 1 && arrived.iter().all(is_close_on_exec));
 }
 

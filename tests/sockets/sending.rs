@@ -37,6 +37,7 @@ tests![
     more_slices_than_the_system_takes,
     to_an_address_and_from_one,
     plain_bytes_are_not_rights,
+    what_is_shown_of_headers,
 ];
 
 fn pointers_that_only_the_kernel_follows() -> Result<(), String> {
@@ -425,4 +426,23 @@ fn plain_bytes_are_not_rights() {
     assert_eq!(control.reserve(RIGHTS.0, RIGHTS.1, 4).err(), Some(error));
     assert!(control.is_empty());
     control.push(&ScmCredentials::of_this_process()).unwrap();
+}
+
+fn what_is_shown_of_headers() {
+    use ancillary::socket::{MessageHeader, MultishotHeader, RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot};
+
+    let (data, control) = ([IoSlice::new(b"x")], ControlWriter::empty());
+    let header = SendHeader::new(&data, &control).unwrap();
+    // SAFETY: the pointer is to a header that lives until the end of this function.
+    let message: &MessageHeader = unsafe { &*header.as_ptr() };
+    assert_eq!(format!("{header:?} {message:?}"), "SendHeader { .. } MessageHeader { .. }");
+    assert_eq!(format!("{:?}", SendSlot::new(&data, &control).unwrap()), "SendSlot { sent: 0, .. }");
+    assert_eq!(format!("{:?}", RecvSlot::new()), "RecvSlot { .. }");
+    let (mut bytes, mut room) = ([0; 4], [0; 24]);
+    let mut slices = [IoSliceMut::new(&mut bytes)];
+    let shown = "RecvRoom { slices: 1, control: 24 }";
+    assert_eq!(format!("{:?}", RecvRoom::new(&mut slices, &mut room)), shown);
+    assert_eq!(format!("{:?}", RecvHeader::new(&mut slices, &mut room)), format!("RecvHeader {{ room: {shown}, .. }}"));
+    let multishot = format!("{:?}", MultishotHeader::new(16, 24).unwrap());
+    assert_eq!(multishot, "MultishotHeader { name_room: 16, control_room: 24, .. }");
 }
