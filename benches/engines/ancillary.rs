@@ -20,8 +20,8 @@ const ENGINE: Engine = Engine {
     }),
     pass_one: Some(pass::<1, { control_space!(ScmRights[1]) }>),
     pass_253: Some(pass::<253, { control_space!(ScmRights[253]) }>),
-    batch: Some(batch::<false>),
-    batch_with_control: Some(batch::<true>),
+    batch: Some(batch),
+    batch_with_control: Some(batch_with_control),
     echo: Some(echo),
 };
 
@@ -77,7 +77,26 @@ fn pass<const COUNT: usize, const SPACE: usize>(
     }
 }
 
-fn batch<const WITH_CONTROL: bool>(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
+fn batch(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
+    let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
+    let data = numbered.each_ref().map(|data| [IoSlice::new(data)]);
+    let control = ControlWriter::empty();
+    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control).expect("one slice"));
+
+    let mut buffers = [[0; DATA]; BATCH];
+    let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+    let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, &mut [] as &mut [u8]));
+    let mut slots = [const { RecvSlot::new() }; BATCH];
+
+    let mut digest = 0;
+    for _ in 0..turns {
+        assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
+        digest = receive_batch(to, &mut slots, &mut rooms, digest);
+    }
+    digest
+}
+
+fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
     let data = numbered.each_ref().map(|data| [IoSlice::new(data)]);
     let mut spaces = [const { ControlSpace::<{ control_space!(IpTos) }>::new() }; BATCH];
@@ -86,31 +105,31 @@ fn batch<const WITH_CONTROL: bool>(from: &UdpSocket, to: &UdpSocket, turns: usiz
     let mut buffers = [[0; DATA]; BATCH];
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
     let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
-    let rooms = slices.iter_mut().zip(&mut spaces).map(|(slices, space)| match WITH_CONTROL {
-        true => RecvRoom::new(slices, space),
-        false => RecvRoom::new(slices, &mut [] as &mut [u8]),
-    });
-    let mut rooms: Vec<_> = rooms.collect();
+    let places = slices.iter_mut().zip(&mut spaces);
+    let mut rooms: Vec<_> = places.map(|(slices, space)| RecvRoom::new(slices, space)).collect();
     let mut slots = [const { RecvSlot::new() }; BATCH];
 
     let mut digest = 0;
     for _ in 0..turns {
-        if WITH_CONTROL {
-            for (index, control) in controls.iter_mut().enumerate() {
-                control.clear();
-                control.push(&IpTos((index % 4) as u8)).expect("there is room");
-            }
+        for (index, control) in controls.iter_mut().enumerate() {
+            control.clear();
+            control.push(&IpTos((index % 4) as u8)).expect("there is room");
         }
         let slot = |index: usize| SendSlot::new(&data[index], &controls[index]).expect("one slice");
         let mut messages: [_; BATCH] = std::array::from_fn(slot);
         assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
-        let received = recvmmsg(to, &mut slots, &mut rooms, RecvFlags::empty(), None).expect("they were sent");
-        assert_eq!(received.len(), BATCH);
-        for mut message in received {
-            let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
-            let first = message.filled().first().map_or(0, |byte| u32::from(*byte));
-            digest = mix(mix(mix(digest, message.bytes() as u32), first), mark.into());
-        }
+        digest = receive_batch(to, &mut slots, &mut rooms, digest);
+    }
+    digest
+}
+
+fn receive_batch(socket: &UdpSocket, slots: &mut [RecvSlot], rooms: &mut [RecvRoom<'_, '_>], mut digest: u64) -> u64 {
+    let received = recvmmsg(socket, slots, rooms, RecvFlags::empty(), None).expect("they were sent");
+    assert_eq!(received.len(), BATCH);
+    for mut message in received {
+        let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
+        let first = message.filled().first().map_or(0, |byte| u32::from(*byte));
+        digest = mix(mix(mix(digest, message.bytes() as u32), first), mark.into());
     }
     digest
 }
