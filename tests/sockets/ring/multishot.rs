@@ -31,7 +31,7 @@ tests![
     the_true_length_of_a_datagram if multishot_receiving,
     bytes_of_a_stream_that_are_thrown_away if multishot_receiving,
     control_messages_were_cut if multishot_receiving,
-    a_full_table_of_descriptors if multishot_receiving,
+    a_full_table_of_descriptors if multishot_receiving_and_a_limit,
     without_room_for_control_messages if multishot_receiving,
     names_and_their_room if multishot_receiving,
     the_longest_name_of_all if multishot_receiving,
@@ -394,6 +394,11 @@ fn control_messages_were_cut() {
     });
     drop((shots, sent));
     assert_eq!(open_descriptors().len(), before);
+}
+
+fn multishot_receiving_and_a_limit() -> Result<(), String> {
+    multishot_receiving()?;
+    a_limit_of_descriptors()
 }
 
 /// It shows as truncation, and what there was room for is owned.
