@@ -105,6 +105,7 @@ mod server {
     use std::error::Error;
     use std::fs::File;
     use std::io;
+    use std::mem::ManuallyDrop;
 
     /// What a completion belongs to.
     const RECEIVE: u64 = 1;
@@ -121,8 +122,8 @@ mod server {
     /// If this fails, what still arrives stays open in this process. It ends then; another one would cancel its request,
     /// and look at what that has still brought.
     pub fn serve(ring: IoUring, socket: &OwnedFd) -> Result<usize, Box<dyn Error>> {
-        // Never given back: if this fails, the request is still there, and to close the ring does not end it at once.
-        let buffers = Box::leak(Box::new([[0; LEN]; BUFFERS as usize]));
+        // If this fails, the request is still there, and to close the ring does not end it at once: so the buffers stay.
+        let mut buffers = ManuallyDrop::new(Box::new([[0; LEN]; BUFFERS as usize]));
         let header = MultishotHeader::new(0, control_len!(ScmRights[1]))?;
         let mut ring = Ring { ring, arrived: VecDeque::new() };
 
@@ -146,6 +147,9 @@ mod server {
             // From here on every descriptor has an owner.
             let mut received = received.complete()?;
             if received.bytes() == 0 && !cqueue::more(completion.flags()) {
+                drop(received);
+                // The request has ended.
+                drop(ManuallyDrop::into_inner(buffers));
                 return Ok(answers);
             }
             let file = File::from(received.take_descriptors().next().ok_or("a message without a file")??);
