@@ -182,7 +182,6 @@ fn a_refusal_for_the_length_of_one_message_sends_none() {
         assert_eq!(refused, Err(if C_LIBRARY_COPIES || is_compat() { Errno::NOMEM } else { Errno::NOBUFS }));
         let nothing = receive_flags(&there, &mut data, &mut room, RecvFlags::DONTWAIT).map(|_| ());
         assert_eq!(nothing, Err(Errno::AGAIN));
-        drop(control);
         drop(pipe.writer);
         assert!(nobody_has_the_other_end(&pipe.reader));
     }
