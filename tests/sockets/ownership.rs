@@ -169,7 +169,7 @@ fn one_by_one_and_then_the_rest() {
     }
 }
 
-#[allow(clippy::forget_non_drop, reason = "none of them does anything when it is dropped, and none may come to")]
+#[allow(clippy::forget_non_drop, reason = "should one of them come to have a destructor, nothing may depend on it")]
 fn iterators_that_are_forgotten() {
     let sent = files(4);
     let mut control = two_messages(&sent);
