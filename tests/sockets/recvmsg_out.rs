@@ -24,6 +24,7 @@ tests![
     flags_are_told,
     a_name_that_was_cut_is_no_address,
     what_errors_say,
+    what_is_shown_of_a_message,
     descriptors_are_owned_and_closed,
     descriptors_are_taken_beside_the_data,
     at_every_misalignment,
@@ -305,6 +306,13 @@ fn what_errors_say() {
     let beyond = RecvmsgOutError::ControlBeyondRoom { claimed: 48, room: 24 };
     assert_eq!(beyond.to_string(), "control messages of 48 bytes are claimed, but there is room for 24");
     let _: &dyn std::error::Error = &beyond;
+}
+
+fn what_is_shown_of_a_message() {
+    let plan = Plan { payload: b"data", ..PLAIN };
+    let (header, bytes) = (plan.header(), plan.bytes());
+    let shown = format!("{:?}", header.split(&bytes).unwrap());
+    assert!(shown.starts_with("RecvmsgOut { name_len: 0, control: 0, payload_len: 4, flags: "), "{shown}");
 }
 
 fn descriptors_are_owned_and_closed() {
