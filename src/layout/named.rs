@@ -73,7 +73,7 @@ impl Layout {
     /// assert_eq!(Layout::MUSL_64_LE.read_header(&dirty).map(|header| header.cmsg_len), Some(16));
     /// ```
     pub const MUSL_64_LE: Layout =
-        layout(LayoutParts { len_width: LengthWidth::Four, byte_order: ByteOrder::Little, ..LONG_LENGTH });
+        layout(LayoutParts { len_width: LengthWidth::Four, ..LONG_LENGTH }).with_byte_order(ByteOrder::Little);
 
     /// What a big-endian 64-bit musl program sees in its `struct cmsghdr`: the padding comes before `cmsg_len`.
     ///
@@ -83,8 +83,8 @@ impl Layout {
     /// # use ancillary::Layout;
     /// assert_eq!(Layout::MUSL_64_BE.parts().len_offset, 4);
     /// ```
-    pub const MUSL_64_BE: Layout =
-        layout(LayoutParts { len_offset: 4, len_width: LengthWidth::Four, byte_order: ByteOrder::Big, ..LONG_LENGTH });
+    pub const MUSL_64_BE: Layout = layout(LayoutParts { len_offset: 4, len_width: LengthWidth::Four, ..LONG_LENGTH })
+        .with_byte_order(ByteOrder::Big);
 
     /// macOS, iOS and the other Apple systems, of any pointer width. Little-endian.
     ///
@@ -94,7 +94,7 @@ impl Layout {
     /// # use ancillary::Layout;
     /// assert_eq!((Layout::DARWIN.len(1), Layout::DARWIN.space(1)), (Some(13), Some(16)));
     /// ```
-    pub const DARWIN: Layout = layout(LayoutParts { byte_order: ByteOrder::Little, ..SHORT_LENGTH });
+    pub const DARWIN: Layout = layout(SHORT_LENGTH).with_byte_order(ByteOrder::Little);
 
     /// The BSD header, aligned to 4 bytes: FreeBSD on i386, armv7 and 32-bit PowerPC; NetBSD on i386; OpenBSD on i386;
     /// Haiku, Hurd, QNX and VxWorks on 32 bits. In the target's byte order.
@@ -139,7 +139,7 @@ impl Layout {
     /// # use ancillary::Layout;
     /// assert_eq!(Layout::ILLUMOS_X86.space(1), Some(16));
     /// ```
-    pub const ILLUMOS_X86: Layout = layout(LayoutParts { byte_order: ByteOrder::Little, ..SHORT_LENGTH });
+    pub const ILLUMOS_X86: Layout = layout(SHORT_LENGTH).with_byte_order(ByteOrder::Little);
 
     /// Solaris and illumos on SPARC, 32 and 64 bits. Big-endian.
     ///
@@ -150,7 +150,7 @@ impl Layout {
     /// assert_eq!((Layout::SOLARIS_SPARC.len(0), Layout::SOLARIS_SPARC.space(0)), (Some(12), Some(16)));
     /// ```
     pub const SOLARIS_SPARC: Layout =
-        layout(LayoutParts { header_align: 8, byte_order: ByteOrder::Big, ..SHORT_LENGTH });
+        layout(LayoutParts { header_align: 8, ..SHORT_LENGTH }).with_byte_order(ByteOrder::Big);
 
     /// AIX, which aligns and pads nothing. Big-endian.
     ///
@@ -159,7 +159,7 @@ impl Layout {
     /// assert_eq!(Layout::AIX.space(1), Some(13));
     /// ```
     pub const AIX: Layout =
-        layout(LayoutParts { header_align: 1, data_align: 1, byte_order: ByteOrder::Big, ..SHORT_LENGTH });
+        layout(LayoutParts { header_align: 1, data_align: 1, ..SHORT_LENGTH }).with_byte_order(ByteOrder::Big);
 
     /// Windows on 64 bits: `WSACMSGHDR`. Little-endian.
     ///
@@ -170,7 +170,7 @@ impl Layout {
     /// assert_eq!(Layout::WINDOWS_64.space(4), Some(24));
     /// ```
     #[doc(alias = "WSACMSGHDR")]
-    pub const WINDOWS_64: Layout = layout(LayoutParts { byte_order: ByteOrder::Little, ..LONG_LENGTH });
+    pub const WINDOWS_64: Layout = layout(LONG_LENGTH).with_byte_order(ByteOrder::Little);
 
     /// Windows on 32 bits: `WSACMSGHDR`. Little-endian.
     ///
@@ -179,7 +179,7 @@ impl Layout {
     /// assert_eq!(Layout::WINDOWS_32.space(4), Some(16));
     /// ```
     #[doc(alias = "WSACMSGHDR")]
-    pub const WINDOWS_32: Layout = layout(LayoutParts { byte_order: ByteOrder::Little, ..SHORT_LENGTH });
+    pub const WINDOWS_32: Layout = layout(SHORT_LENGTH).with_byte_order(ByteOrder::Little);
 }
 
 impl Layout {
