@@ -156,8 +156,12 @@ fn header_for(
 #[inline]
 unsafe fn filled_address(address: &MaybeUninit<SocketAddrStorage>, header: &MsgHdr) -> Option<SocketAddrAny> {
     let len = (header.msg_namelen as usize).min(size_of::<SocketAddrStorage>());
-    // SAFETY: the call has written an address of that length.
-    unsafe { address_at(address.as_ptr(), len) }
+    if len < FAMILY_END {
+        return None;
+    }
+    // SAFETY: the call has written an address of that length. All of the storage is copied: a few moves, where a part
+    // of it would be a call.
+    named(unsafe { SocketAddrAny::new(*address, len as u32) })
 }
 
 /// The address that a system has written, if any: a sender without a name leaves none, or one of no family.
@@ -173,7 +177,12 @@ pub(crate) unsafe fn address_at(pointer: *const SocketAddrStorage, len: usize) -
     }
     // SAFETY: the caller promises an address of `len` bytes, which the comparison shows to reach past the family field
     // and to be no longer than any address.
-    let address = unsafe { SocketAddrAny::read(pointer, len as u32) };
+    named(unsafe { SocketAddrAny::read(pointer, len as u32) })
+}
+
+/// The address, unless it is of no family.
+#[inline]
+fn named(address: SocketAddrAny) -> Option<SocketAddrAny> {
     (address.address_family() != AddressFamily::UNSPEC).then_some(address)
 }
 
