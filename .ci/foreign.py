@@ -1,4 +1,5 @@
-"""Compiling for targets that are not this machine's own: what `targets`, `headers`, `architectures` and `assembly` share.
+"""Compiling for targets that are not this machine's own, and with a standard library compiled anew: what `targets`, `headers`,
+`architectures`, `assembly` and `sanitizers` share.
 
 It takes a compiler whose own library comes as source. On a Debian machine Debian's is installed beside the one that is there.
 """

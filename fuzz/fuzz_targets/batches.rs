@@ -16,37 +16,30 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("the model is Linux's, of 64-bit processes");
 
-use ancillary::message::{ControlKind, ScmCredentials, ScmRights};
+use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::received::ReceivedMessage;
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::{ControlSpace, ControlWriter, Layout, Message, control_space, recvmmsg, sendmmsg};
+use ancillary::{ControlSpace, ControlWriter, Message, control_space, recvmmsg, sendmmsg};
 use ancillary_fuzz::kernel::{Attached, Kind, Queue, Room, Sender, Way, Written};
 use ancillary_fuzz::table::{self, File, Open, file, open, set_of};
-use ancillary_fuzz::{Arithmetic, Memory, lines};
+use ancillary_fuzz::{Memory, lines};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, bind, getsockname,
-    socketpair, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, SocketFlags, bind, getsockname, socketpair,
+    sockopt,
 };
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
-    kind: AnyKind,
+    kind: Kind,
     pass_credentials: bool,
     rooms: Vec<PlannedRoom>,
     steps: Vec<Step>,
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum AnyKind {
-    Stream,
-    Datagram,
-    SeqPacket,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -159,13 +152,9 @@ type Space = ControlSpace<{ control_space!(ScmRights[5], ScmCredentials) + 16 }>
 
 impl Sockets {
     fn new(input: &Input) -> Self {
-        let (kind, socket_type) = match input.kind {
-            AnyKind::Stream => (Kind::Stream, SocketType::STREAM),
-            AnyKind::Datagram => (Kind::Datagram, SocketType::DGRAM),
-            AnyKind::SeqPacket => (Kind::SeqPacket, SocketType::SEQPACKET),
-        };
+        let kind = input.kind;
         let (here, there) =
-            socketpair(AddressFamily::UNIX, socket_type, SocketFlags::CLOEXEC, None).expect("a pair of sockets");
+            socketpair(AddressFamily::UNIX, kind.socket_type(), SocketFlags::CLOEXEC, None).expect("a pair of sockets");
         sockopt::set_socket_passcred(&here, input.pass_credentials).expect("every Linux has it");
         Sockets { here, there, kind, queue: Queue::new(kind, input.pass_credentials), name: None, count: 0 }
     }
@@ -459,26 +448,12 @@ fn compare(message: &mut ReceivedMessage<'_>, expected: &Expected, name: &Option
     expected.written.compare(message);
 }
 
-/// Memory with a message in it, again and again, that would pass on a descriptor of ours if it were believed.
-fn dirty(len: usize, misalignment: u8, number: RawFd) -> Memory {
-    let arithmetic = Arithmetic::of(Layout::NATIVE);
-    let message_len = arithmetic.len(4).expect("a small one");
-    let mut message = arithmetic.encode((message_len as u64, ScmRights::LEVEL, ScmRights::TYPE), 0xFF);
-    message.extend(number.to_ne_bytes());
-    message.resize(arithmetic.padded(message_len) as usize, 0xFF);
-    let mut memory = Memory::filled(0, len, misalignment);
-    for (byte, dirt) in memory.bytes_mut().iter_mut().zip(message.iter().cycle()) {
-        *byte = *dirt;
-    }
-    memory
-}
-
 fn run(input: &Input, fixed: &Fixed) {
     let mut sockets = Sockets::new(input);
     let planned = &input.rooms[..input.rooms.len().min(MOST_ROOMS)];
     let sizes: Vec<_> = planned.iter().copied().map(Size::of).collect();
     let mut controls: Vec<_> = (planned.iter().zip(&sizes))
-        .map(|(planned, size)| dirty(size.control, planned.misalignment, fixed.files[0].as_raw_fd()))
+        .map(|(planned, size)| Memory::dirty(size.control, planned.misalignment, fixed.files[0].as_raw_fd(), 0))
         .collect();
     let mut data: Vec<_> = sizes.iter().map(|size| size.lens.map(|len| vec![0xDD; len])).collect();
     let mut taken = Vec::new();

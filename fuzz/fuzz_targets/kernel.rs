@@ -36,18 +36,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
-    kind: AnyKind,
+    kind: Kind,
     pass_credentials: bool,
     refuse_rights: bool,
     privileges: Privileges,
     steps: Vec<Step<'a>>,
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum AnyKind {
-    Stream,
-    Datagram,
-    SeqPacket,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -242,13 +235,10 @@ struct Sockets {
 
 impl Sockets {
     fn new(input: &Input<'_>) -> Self {
-        let (kind, socket_type) = match input.kind {
-            AnyKind::Stream => (Kind::Stream, SocketType::STREAM),
-            AnyKind::Datagram => (Kind::Datagram, SocketType::DGRAM),
-            AnyKind::SeqPacket => (Kind::SeqPacket, SocketType::SEQPACKET),
-        };
+        let kind = input.kind;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (here, there) = socketpair(AddressFamily::UNIX, socket_type, flags, None).expect("a pair of sockets");
+        let (here, there) =
+            socketpair(AddressFamily::UNIX, kind.socket_type(), flags, None).expect("a pair of sockets");
         sockopt::set_socket_passcred(&here, input.pass_credentials).expect("every Linux has it");
         let mut passes_rights = true;
         if input.refuse_rights {

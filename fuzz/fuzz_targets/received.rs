@@ -15,15 +15,15 @@
 //! made up, with descriptors that are real, and adopted.
 #![no_main]
 
-use ancillary::message::{ControlKind, NoDescriptor, ScmCredentials, ScmRights, ScmRightsNumbers};
+use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights, ScmRightsNumbers};
 use ancillary::received::Descriptors;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
 use ancillary::{ControlSpace, Layout, Message, Received, control_space, recvmsg, recvmsg_inheritable, sendmsg};
-use ancillary_fuzz::table::{self, Open, open, set_of};
+use ancillary_fuzz::table::{self, Open, file, open, set_of};
 use ancillary_fuzz::{Arithmetic, Memory, lines};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use rustix::fs::{MemfdFlags, fstat, memfd_create};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SendFlags, SocketFlags, SocketType, socketpair, sockopt};
 use std::collections::VecDeque;
@@ -148,9 +148,8 @@ impl Files {
     }
 
     fn index(&self, descriptor: impl AsFd) -> usize {
-        let identity = |fd: &dyn AsFd| fstat(fd.as_fd()).map(|stat| (stat.st_dev, stat.st_ino)).expect("it is open");
-        let wanted = identity(&descriptor);
-        self.0.iter().position(|file| identity(file) == wanted).expect("one of the files")
+        let wanted = file(descriptor);
+        self.0.iter().position(|one| file(one) == wanted).expect("one of the files")
     }
 }
 
@@ -226,21 +225,6 @@ impl Sockets {
             _ => vec![self.sent.pop_front().expect("nothing else is received")],
         }
     }
-}
-
-/// Memory with a message in it, again and again, that would pass on a descriptor of ours if it were believed.
-fn dirty_room(len: u8, misalignment: u8, shift: u8) -> Memory {
-    let arithmetic = Arithmetic::of(Layout::NATIVE);
-    let message_len = arithmetic.len(4).expect("a small one");
-    let mut message = arithmetic.encode((message_len as u64, ScmRights::LEVEL, ScmRights::TYPE), 0xFF);
-    message.extend(Files::all().0[0].as_raw_fd().to_ne_bytes());
-    message.resize(arithmetic.padded(message_len) as usize, 0xFF);
-
-    let mut memory = Memory::filled(0, usize::from(len % 129), misalignment);
-    for (byte, dirt) in memory.bytes_mut().iter_mut().zip(message.iter().cycle().skip(usize::from(shift))) {
-        *byte = *dirt;
-    }
-    memory
 }
 
 /// The slots of each message, empty for one that has none: the model of a `Received`.
@@ -446,7 +430,8 @@ fn call<'c>(
 }
 
 fn receive(sockets: &mut Sockets, receive: &Receive, taken: &mut Vec<OwnedFd>) {
-    let mut memory = dirty_room(receive.room, receive.misalignment, receive.shift);
+    let room = usize::from(receive.room % 129);
+    let mut memory = Memory::dirty(room, receive.misalignment, Files::all().0[0].as_raw_fd(), receive.shift);
     receive_into(memory.bytes_mut(), sockets, receive, taken);
     assert!(memory.is_untouched_before());
 }

@@ -61,9 +61,10 @@ struct Plan {
     taken: u8,
 }
 
+/// The size of `struct io_uring_recvmsg_out`.
 const OUT: usize = 16;
 
-/// `struct io_uring_recvmsg_out`.
+/// The structure, in this machine's byte order.
 fn out(fields: [u32; 4]) -> Vec<u8> {
     fields.iter().flat_map(|field| field.to_ne_bytes()).collect()
 }

@@ -1,22 +1,6 @@
 use ancillary::layout::{ByteOrder, Layout, LayoutParts, LengthWidth};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 
-const NAMED: [Layout; 13] = [
-    Layout::LINUX_64,
-    Layout::LINUX_32,
-    Layout::MUSL_64_LE,
-    Layout::MUSL_64_BE,
-    Layout::DARWIN,
-    Layout::BSD_ALIGN_4,
-    Layout::BSD_ALIGN_8,
-    Layout::BSD_ALIGN_16,
-    Layout::ILLUMOS_X86,
-    Layout::SOLARIS_SPARC,
-    Layout::AIX,
-    Layout::WINDOWS_64,
-    Layout::WINDOWS_32,
-];
-
 /// The largest number a layout may have.
 const MOST: u8 = 64;
 
@@ -59,7 +43,7 @@ impl AnyLayout {
         let parts = match self {
             AnyLayout::Native => return Some(Layout::NATIVE),
             AnyLayout::Named { index, big_endian } => {
-                let named = NAMED[usize::from(index) % NAMED.len()];
+                let (_, named) = Layout::NAMED[usize::from(index) % Layout::NAMED.len()];
                 return Some(named.with_byte_order(byte_order(big_endian)));
             }
             AnyLayout::Made(made) => made.parts(),

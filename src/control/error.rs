@@ -5,6 +5,8 @@ use core::fmt;
 /// A control buffer that holds something that is not a message, and where.
 ///
 /// Messages before it stand. What comes after it cannot be found.
+///
+/// Example: [`offset`](Self::offset).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ControlError {
@@ -82,6 +84,8 @@ impl fmt::Display for ControlError {
 impl Error for ControlError {}
 
 /// Why a message was not pushed. The buffer is as it was.
+///
+/// Example: [`push_raw`](super::ControlWriter::push_raw).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PushError {

@@ -3,6 +3,8 @@ use core::ffi::c_int;
 /// One control message as it lies in a buffer: level, type and payload, borrowed.
 ///
 /// Nothing is known about the payload but its length. Its address may have any alignment.
+///
+/// Example: [`new`](Self::new).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ControlMessage<'a> {
     level: c_int,

@@ -1,3 +1,10 @@
+//! Reading a control buffer.
+//!
+//! What changes with this file: `.ci/lemmas` has `frame` once more, in its own words, and says so when it is another;
+//! `.ci/symbolic` plants bugs here, by the text of these lines, and has a model of the walk; `received/messages.rs`
+//! walks in the same way over memory that it owns. The models in `tests/small_scope.rs`, `tests/every_layout.rs` and
+//! `fuzz/src/buffers.rs` share no code with it, and change only if what is read does.
+
 use super::{ControlError, ControlMessage};
 use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::iter::FusedIterator;
@@ -49,6 +56,8 @@ pub(crate) fn frame(layout: Layout, header: ControlHeader, following: usize) -> 
 }
 
 /// How a walk over a control buffer ended.
+///
+/// Example: [`ControlMessages::end`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum End {
     /// All bytes belong to messages. (The padding of the last one may be missing.)

@@ -4,6 +4,16 @@ use core::error::Error;
 use core::fmt;
 
 /// Why a control buffer was not translated. The writer is as it was.
+///
+/// ```
+/// use ancillary::control::TranslateError;
+/// use ancillary::{ControlMessages, ControlWriter, Layout, PushError};
+///
+/// let bytes = [12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+/// let translated = ControlWriter::empty().push_all(ControlMessages::with_layout(Layout::DARWIN, &bytes));
+/// let error = PushError::NoRoom { needed: Layout::NATIVE.len(0).unwrap(), available: 0 };
+/// assert_eq!(translated, Err(TranslateError::Push { offset: 0, error }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TranslateError {

@@ -272,7 +272,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         Ok(())
     }
 
-    /// Appends a message and says where in the memory its payload begins.
+    /// Appends a message and says where in the memory its payload begins. (`.ci/lemmas` has this once more.)
     #[inline]
     fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();

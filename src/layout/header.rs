@@ -2,6 +2,8 @@ use super::{ByteOrder, Layout, LengthWidth};
 use core::ffi::c_int;
 
 /// The three fields of a `struct cmsghdr`, as numbers.
+///
+/// Example: [`Layout::read_header`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "cmsghdr")]
 pub struct ControlHeader {

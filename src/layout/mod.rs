@@ -80,6 +80,8 @@ pub use header::ControlHeader;
 pub use native::{LayoutChoice, Native};
 
 /// The order of the bytes in the fields of a header.
+///
+/// Example: [`NATIVE`](Self::NATIVE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ByteOrder {
     /// The least significant byte comes first.
@@ -101,6 +103,8 @@ impl ByteOrder {
 }
 
 /// How wide the `cmsg_len` field is.
+///
+/// Example: [`bytes`](Self::bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LengthWidth {
     /// Four bytes: `socklen_t`, or a 32-bit `size_t`.
@@ -134,6 +138,8 @@ impl LengthWidth {
 /// The numbers a [`Layout`] is made from. All offsets, sizes and alignments are in bytes.
 ///
 /// `cmsg_level` and `cmsg_type` are four bytes wide on every known system.
+///
+/// Example: [`Layout::from_parts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LayoutParts {
     /// `sizeof(struct cmsghdr)`, at most 64.
@@ -157,6 +163,8 @@ pub struct LayoutParts {
 /// The layout of control messages on one system: everything it takes to compute, read and write a control buffer.
 ///
 /// Sources: `struct cmsghdr` and the `CMSG_*` macros of each system's headers; cmsg(3); RFC 3542 section 20.
+///
+/// Example: [the module's](self).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Layout {
     parts: LayoutParts,
@@ -164,6 +172,8 @@ pub struct Layout {
 
 /// The largest header size and alignment a layout may have, in bytes. Every known system stays at or below 16.
 const MAX_PART: u8 = 64;
+
+// `.ci/lemmas` has the functions from here to `next_header` once more, and says so when one is another.
 
 const fn round_up(value: usize, align: usize) -> Option<usize> {
     // `align` is a power of two: `from_parts` admits nothing else.

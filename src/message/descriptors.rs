@@ -75,6 +75,8 @@ impl<'fd> EncodeMessage<'fd> for ScmRights<'_, 'fd> {
 ///
 /// Linux leaves `-errno` in an `SCM_PIDFD` that could not be made, and, where a socket asks for it with
 /// `SO_RIGHTS_NOTRUNC`, in the slot of a file that a security module kept back.
+///
+/// Example: [`errno`](Self::errno).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoDescriptor {
     /// What the slot holds: a negative number.

@@ -115,6 +115,13 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 }
 
 /// A payload that is not what its type asks for.
+///
+/// ```
+/// use ancillary::message::{DecodeError, exactly};
+///
+/// let Err(DecodeError::WrongLength { expected, actual, .. }) = exactly::<4>(&[1, 2]) else { unreachable!() };
+/// assert_eq!((expected, actual), (4, 2));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeError {

@@ -7,6 +7,13 @@
 //! compiled for a system, they are compared with those of the `libc` crate or the kernel's own headers, and where `libc`
 //! is wrong the file says so.
 //!
+//! ```
+//! use ancillary::message::{ControlKind, ScmRights};
+//! use ancillary::platform::{SCM_RIGHTS, SOL_SOCKET};
+//!
+//! assert_eq!((ScmRights::LEVEL, ScmRights::TYPE), (SOL_SOCKET, SCM_RIGHTS));
+//! ```
+//!
 //! Only the numbers of the target are here. Those of others, for whoever reads [another machine's
 //! buffer](crate::layout):
 //!

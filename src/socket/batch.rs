@@ -220,6 +220,25 @@ impl fmt::Debug for RecvSlot {
 /// The flag with which a batch waits for its first message only: `MSG_WAITFORONE`.
 ///
 /// For [`recvmmsg`](crate::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
+///
+/// ```
+/// use ancillary::control::ControlMemory;
+/// use ancillary::recvmmsg;
+/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
+/// use rustix::io::IoSliceMut;
+/// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// rustix::io::write(&there, b"one")?;
+///
+/// let mut data = [[0; 16]; 2];
+/// let mut slices = data.each_mut().map(|data| [IoSliceMut::new(data)]);
+/// let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
+/// let mut slots = [const { RecvSlot::new() }; 2];
+/// // There is room for two. One has come, and nobody waits for the other.
+/// assert_eq!(recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?.len(), 1);
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
 #[doc(alias = "MSG_WAITFORONE")]
 pub const WAIT_FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(call::WAIT_FOR_ONE);
 

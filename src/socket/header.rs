@@ -13,6 +13,8 @@ use rustix::net::addr::SocketAddrOpaque;
 /// On Linux this is the kernel's. musl's on 64-bit targets has the same size, but declares the upper halves of two
 /// lengths as padding. In the headers prepared here they are zero, so that both read the same; in one that comes from
 /// elsewhere they have to be.
+///
+/// Example: [`SendHeader`].
 #[repr(transparent)]
 #[doc(alias = "msghdr")]
 pub struct MessageHeader(backend::MsgHdr);

@@ -167,7 +167,8 @@ impl MultishotHeader {
         }
     }
 
-    /// Where everything lies in a buffer. Every range lies in the buffer, and no two have a byte in common.
+    /// Where everything lies in a buffer. Every range lies in the buffer, and no two have a byte in common. (`.ci/lemmas`
+    /// has this once more, and `.ci/symbolic` plants a bug in it by its text.)
     ///
     /// A length that says more than there is room for is cut to that: of a name and of data, the lengths are true all the
     /// same, as they were before the system cut.

@@ -185,6 +185,14 @@ impl fmt::Debug for RecvmsgOut<'_> {
 }
 
 /// A buffer that cannot be what a multishot RECVMSG with this header has left.
+///
+/// ```
+/// use ancillary::socket::{MultishotHeader, RecvmsgOutError};
+///
+/// let header = MultishotHeader::new(0, 64)?;
+/// assert_eq!(header.split(b"").unwrap_err(), RecvmsgOutError::TooShort { needed: 16 + 64, len: 0 });
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecvmsgOutError {

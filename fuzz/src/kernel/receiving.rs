@@ -1,15 +1,27 @@
 use crate::table::{File, file};
 use ancillary::message::ScmCredentials;
 use ancillary::{Message, Received};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use rustix::io::{FdFlags, fcntl_getfd};
-use rustix::net::ReturnFlags;
+use rustix::net::{ReturnFlags, SocketType};
 use std::collections::VecDeque;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What kind of socket it is.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Stream,
     Datagram,
     SeqPacket,
+}
+
+impl Kind {
+    pub fn socket_type(self) -> SocketType {
+        match self {
+            Kind::Stream => SocketType::STREAM,
+            Kind::Datagram => SocketType::DGRAM,
+            Kind::SeqPacket => SocketType::SEQPACKET,
+        }
+    }
 }
 
 /// What is on its way to a socket.

@@ -1,5 +1,5 @@
 //! A table of every public function of ancillary, so that each of them is compiled on its own, for whatever arguments,
-//! and the table keeps it.
+//! and the table keeps it. (What is derived or generated is not in it.)
 //!
 //! The panic handler calls a function that is nowhere. If a single one of these functions has a way to panic that the
 //! optimiser could not remove, the handler is in the library, and it does not link. `.ci/no-panic` builds it, and

@@ -56,7 +56,7 @@ linked! { LINKED_LAYOUT:
     LengthWidth::bytes as fn(_) -> _,
 }
 
-// Reading, for the target's own layout, for one that is known when this is compiled, and for any.
+// Reading, for the target's own layout and for one that is chosen when the program runs.
 linked! { LINKED_CONTROL:
     ControlMessages::<Native>::new as fn(_) -> _,
     ControlMessages::<Native>::with_layout as fn(_, _) -> _,
