@@ -182,7 +182,7 @@ fn a_translation_says_where_it_failed() {
     assert_eq!(error, TranslateError::Push { offset: 12, error: cause });
     assert_eq!(error.to_string(), "control message at byte 12: control message needs 19 bytes, but 4 are left");
     assert!(translated.is_empty());
-    assert_eq!(error.source().unwrap().to_string(), cause.to_string());
+    assert!(error.source().is_none(), "a report would print it twice");
 }
 
 #[test]

@@ -37,14 +37,8 @@ impl fmt::Display for TranslateError {
     }
 }
 
-impl Error for TranslateError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Malformed(error) => Some(error),
-            Self::Push { error, .. } => Some(error),
-        }
-    }
-}
+// Without a `source`: the text has it already.
+impl Error for TranslateError {}
 
 impl<A: LayoutChoice> ControlWriter<'_, A> {
     /// Appends every message that another buffer holds, of whatever layout: what a supervisor does with the control
