@@ -23,6 +23,11 @@ fn main() {
         Some("uninitialised-data") => send_what_was_never_written(&here),
         Some("uninitialised-padding") => send_padding_that_was_never_written(&here),
         Some("descriptor") => drop(black_box(there.try_clone().unwrap().into_raw_fd())),
+        // A socket that a route is asked for.
+        Some("descriptor-of-another-kind") => {
+            let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None).unwrap();
+            let _open = black_box(socket.into_raw_fd());
+        }
         other => panic!("what is {other:?}?"),
     }
 }

@@ -8,8 +8,10 @@ use ancillary::socket::MultishotHeader;
 use ancillary::{ControlError, ControlMessages, Layout};
 
 unsafe extern "C" {
-    /// A message, at this offset of the buffer or clamped, with its payload.
+    /// A message with its payload.
     safe fn told_message(level: i32, message_type: i32, payload: *const u8, payload_len: usize);
+    /// What is there of the message that an error was about.
+    safe fn told_clamped(level: i32, message_type: i32, payload: *const u8, payload_len: usize);
     /// An error: 0 is a length below its header, 1 one beyond the buffer.
     safe fn told_error(kind: u32, offset: usize, claimed: u64, remaining: usize);
     /// The walk is over: 0 clean, 1 with bytes left over, 2 malformed; how many bytes belong to no message.
@@ -51,7 +53,7 @@ fn walk(layout: impl LayoutChoice, bytes: &[u8]) {
                 told_error(kind, error.offset(), error.claimed(), error.remaining());
                 if let Some(clamped) = messages.clamped() {
                     let payload = clamped.payload();
-                    told_message(clamped.level(), clamped.message_type(), payload.as_ptr(), payload.len());
+                    told_clamped(clamped.level(), clamped.message_type(), payload.as_ptr(), payload.len());
                 }
             }
         }
