@@ -1,6 +1,7 @@
 //! SENDMSG, RECVMSG and SENDMSG_ZC on prepared headers.
 
 use super::{Ring, a_ring, fd, has_more, zero_copy};
+use crate::harness::not_watched_by;
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
@@ -25,7 +26,7 @@ tests![
     a_header_to_receive_is_used_again if a_ring,
     many_headers_at_once if a_ring,
     headers_on_other_threads if a_ring,
-    who_has_sent_a_datagram if a_ring,
+    who_has_sent_a_datagram if a_ring_that_is_seen_to_write,
     zero_copy_until_the_notification if zero_copy,
     zero_copy_with_a_control_message if zero_copy,
     zero_copy_of_descriptors_is_refused if zero_copy,
@@ -259,6 +260,16 @@ fn headers_on_other_threads() {
         let mut received = called.join().unwrap();
         scope.spawn(move || assert_eq!(take_all(&mut received).len(), 2));
     });
+}
+
+/// The room for a name is in the header, and only the kernel writes to it. The other tests give rooms of their own, which
+/// they have written to.
+fn a_ring_that_is_seen_to_write() -> Result<(), String> {
+    a_ring()?;
+    not_watched_by(
+        &["memory"],
+        "does not see what the kernel writes for a ring, without a call that is given the memory",
+    )
 }
 
 fn who_has_sent_a_datagram() {
