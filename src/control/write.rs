@@ -283,7 +283,8 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         let padded = layout.padded(len);
         let message = match free.split_at_mut_checked(padded) {
             Some((message, _)) => {
-                // All that can be padding, before the payload takes what is its own: so it does not matter how long that is.
+                // All that can be padding, before header and payload take what is theirs: so it does not matter how long that
+                // is, and more would be seen by nobody.
                 uninit::zeroed(message.get_mut(padded - layout.header_align()..).unwrap_or_default());
                 message
             }

@@ -196,7 +196,7 @@ impl<'a> ControlWriter<'a> {
 /// Level and type as one number, to be compared at once: in a header they lie side by side.
 #[inline]
 const fn kind(level: c_int, message_type: c_int) -> u64 {
-    (message_type as u32 as u64) << 32 | level as u32 as u64
+    ((message_type as u32 as u64) << 32) + level as u32 as u64
 }
 
 impl<'a> ControlMessage<'a> {

@@ -2,13 +2,15 @@
 
 use crate::support::*;
 use crate::tests;
+use ancillary::control::ControlMemory;
 use ancillary::layout::ControlHeader;
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, recvmsg_raw};
 use ancillary::{ControlError, ControlSpace, Message, Received, Truncated, control_space};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
-use rustix::net::{RecvFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SocketType};
+use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 tests![
@@ -39,6 +41,7 @@ tests![
     close_on_exec_that_is_asked_for_twice,
     a_buffer_is_used_again,
     a_header_is_used_again,
+    an_address_of_any_length,
     at_every_misalignment,
     a_reply_that_is_dropped_unblocks_the_peer,
 ];
@@ -492,6 +495,33 @@ fn a_header_is_used_again() {
         let mut received = unsafe { header.into_received(bytes, flags) }.complete().unwrap();
         assert_eq!((received.bytes(), take_all(&mut received).len()), (1, round + 1));
     }
+}
+
+/// What a system says of an address is believed, and no more than there is room for.
+fn an_address_of_any_length() {
+    let address_of = |family: c_int, len: u32| {
+        let mut data = [];
+        let mut header = RecvHeader::new(&mut data, ControlMemory::none());
+        let pointer = header.as_mut_ptr().unwrap().cast::<libc::msghdr>();
+        // SAFETY: the pointer is to a prepared `struct msghdr`, and that has room for any address: all of it is written,
+        // in the place of the system.
+        unsafe {
+            (*pointer).msg_name.cast::<[u8; 128]>().write([0; 128]);
+            (*pointer).msg_name.cast::<libc::sa_family_t>().write(family as _);
+            (*pointer).msg_namelen = len;
+        }
+        // SAFETY: that is all a call would have done that received nothing.
+        let received = unsafe { header.into_received(0, RecvFlags::empty()) };
+        received.address().map(|address| (address.address_family(), address.addr_len()))
+    };
+    for len in [0, 1] {
+        assert_eq!(address_of(libc::AF_UNIX, len), None, "less than a family");
+    }
+    for len in [2, 3, 110, 127, 128] {
+        assert_eq!(address_of(libc::AF_UNIX, len), Some((AddressFamily::UNIX, len)));
+        assert_eq!(address_of(libc::AF_UNSPEC, len), None);
+    }
+    assert_eq!(address_of(libc::AF_UNIX, 129), Some((AddressFamily::UNIX, 128)), "more than there is");
 }
 
 fn at_every_misalignment() {
