@@ -9,8 +9,10 @@ use ancillary::{ControlSpace, ControlWriter, Message, Truncated, control_len, co
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType, bind, connect, recv, send as plain_send, socket,
+    AddressFamily, RecvFlags, ReturnFlags, SendFlags, SocketAddrUnix, SocketType, bind, connect, recv,
+    send as plain_send, socket,
 };
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ tests![
     an_empty_slot_is_an_empty_message if calls_without_data,
     waiting_for_one,
     a_timeout_ends_after_a_message if the_kernels_timeouts,
+    urgent_data_ends_a_batch if the_kernels_batches,
     nothing_there_is_an_error,
     a_peeked_batch_owns_what_it_was_shown,
     each_sender_has_its_address,
@@ -283,12 +286,37 @@ fn a_timeout_ends_after_a_message() {
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(Duration::ZERO)).unwrap();
         assert!(batch.map(|message| message.filled()[0]).eq([expected]));
     }
+    // Less than it takes to receive one. Where the clock does not tell such times apart it stands still in between.
+    if rustix::time::clock_getres(rustix::time::ClockId::Monotonic).tv_nsec == 1 {
+        send_numbered(&here, 4, 0);
+        for expected in 0..4 {
+            let batch =
+                recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(Duration::from_nanos(1))).unwrap();
+            assert!(batch.map(|message| message.filled()[0]).eq([expected]));
+        }
+    }
     // Time enough for what is there, however slow this machine: the number of rooms ends the batch.
     for timeout in [Duration::from_secs(3600), Duration::from_secs(u64::MAX), Duration::MAX] {
         send_numbered(&here, 4, 0);
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(timeout));
         assert_eq!(batch.unwrap().len(), 4, "{timeout:?}");
     }
+}
+
+/// There is one urgent byte at most: the call does not ask for another.
+fn urgent_data_ends_a_batch() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (there, _) = listener.accept().unwrap();
+    plain_send(&here, b"!", SendFlags::OOB).unwrap();
+    wait_for(&there, libc::POLLPRI);
+
+    rooms!(rooms: 3 of 4 bytes, ROOM);
+    let mut slots = slots::<3>();
+    let mut batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::OOB, None).unwrap();
+    assert_eq!((batch.len(), batch.error()), (1, None));
+    let message = batch.next().unwrap();
+    assert_eq!((message.filled(), message.flags()), (&b"!"[..], ReturnFlags::OOB));
 }
 
 fn nothing_there_is_an_error() {

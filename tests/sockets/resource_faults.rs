@@ -387,13 +387,6 @@ pub fn act_as_child() -> bool {
     }
 }
 
-/// Waits until something has come.
-fn until_readable(socket: &OwnedFd) {
-    let mut sockets = [libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-    // SAFETY: the pointer is to one `struct pollfd`.
-    assert_eq!(unsafe { libc::poll(sockets.as_mut_ptr(), 1, -1) }, 1);
-}
-
 /// Both ends of a pipe have come from a process that is gone. They are the only ones.
 #[track_caller]
 fn assert_the_only_ends(received: &mut Received<'_>) {
@@ -414,7 +407,7 @@ fn a_peer_that_is_killed_between_two_messages() {
     for kind in TYPES {
         let (here, there) = pair(kind);
         let child = ToBeKilled::that("a head", here);
-        until_readable(&there);
+        wait_for(&there, libc::POLLIN);
         drop(child);
         let (mut room, mut data) = ([0xff; 64], [0; 8]);
         let mut received = receive(&there, &mut data, &mut room).complete().unwrap();
@@ -432,7 +425,7 @@ fn a_peer_that_is_killed_in_the_middle_of_a_message() {
         let (here, there) = pair(SocketType::STREAM);
         let child = ToBeKilled::that("a part", here);
         let (mut room, mut data) = ([0xff; 64], [0; 1]);
-        until_readable(&there);
+        wait_for(&there, libc::POLLIN);
         if !received_before {
             drop(child);
             let mut received = receive(&there, &mut data, &mut room).complete().unwrap();
@@ -458,7 +451,7 @@ fn a_peer_that_is_killed_before_it_has_received() {
         send(&there, b"never received", &[pipe.writer.as_fd()]).unwrap();
         drop(pipe.writer);
         let child = ToBeKilled::that("a head", here);
-        until_readable(&there);
+        wait_for(&there, libc::POLLIN);
         assert!(!nobody_has_the_other_end(&pipe.reader));
         drop(child);
         assert!(nobody_has_the_other_end(&pipe.reader));

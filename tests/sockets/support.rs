@@ -275,3 +275,10 @@ pub fn act_as_child() -> bool {
 pub fn sending_child(socket: OwnedFd, count: usize) -> Child {
     command(std::env::current_exe().unwrap()).env(CHILD, count.to_string()).stdin(Stdio::from(socket)).spawn().unwrap()
 }
+
+/// Waits until one of these has happened on a socket (`libc::POLLIN` and its like).
+pub fn wait_for(socket: impl AsFd, events: libc::c_short) {
+    let mut sockets = [libc::pollfd { fd: socket.as_fd().as_raw_fd(), events, revents: 0 }];
+    // SAFETY: the pointer is to one `struct pollfd`.
+    assert_eq!(unsafe { libc::poll(sockets.as_mut_ptr(), 1, -1) }, 1);
+}
