@@ -170,6 +170,7 @@ unsafe fn filled_address(address: &MaybeUninit<SocketAddrStorage>, header: &MsgH
 ///
 /// At `pointer`, of any alignment, are `len` bytes that are initialised, and if they reach past the family field they
 /// are an address.
+#[cfg(linux_kernel)] // a multishot request's
 #[inline]
 pub(crate) unsafe fn address_at(pointer: *const SocketAddrStorage, len: usize) -> Option<SocketAddrAny> {
     if !(FAMILY_END..=size_of::<SocketAddrStorage>()).contains(&len) {
