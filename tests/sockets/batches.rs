@@ -30,6 +30,7 @@ tests![
     an_empty_slot_is_an_empty_message if calls_without_data,
     waiting_for_one,
     a_timeout_ends_after_a_message if the_kernels_timeouts,
+    a_timeout_that_is_shorter_than_a_call if a_clock_that_tells,
     urgent_data_ends_a_batch if the_kernels_batches,
     nothing_there_is_an_error,
     a_peeked_batch_owns_what_it_was_shown,
@@ -58,6 +59,17 @@ fn the_kernels_batches() -> Result<(), String> {
 
 fn the_kernels_timeouts() -> Result<(), String> {
     the_kernel_itself("a batch waits for all its messages, whatever the timeout")
+}
+
+/// The time after a call is another than before it.
+fn a_clock_that_tells() -> Result<(), String> {
+    the_kernels_timeouts()?;
+    let resolution = rustix::time::clock_getres(rustix::time::ClockId::Monotonic);
+    if (resolution.tv_sec, resolution.tv_nsec) == (0, 1) {
+        Ok(())
+    } else {
+        Err(format!("the clock has steps of {resolution:?}"))
+    }
 }
 
 fn slots<const N: usize>() -> [RecvSlot; N] {
@@ -286,20 +298,23 @@ fn a_timeout_ends_after_a_message() {
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(Duration::ZERO)).unwrap();
         assert!(batch.map(|message| message.filled()[0]).eq([expected]));
     }
-    // Less than it takes to receive one. Where the clock does not tell such times apart it stands still in between.
-    if rustix::time::clock_getres(rustix::time::ClockId::Monotonic).tv_nsec == 1 {
-        send_numbered(&here, 4, 0);
-        for expected in 0..4 {
-            let batch =
-                recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(Duration::from_nanos(1))).unwrap();
-            assert!(batch.map(|message| message.filled()[0]).eq([expected]));
-        }
-    }
     // Time enough for what is there, however slow this machine: the number of rooms ends the batch.
     for timeout in [Duration::from_secs(3600), Duration::from_secs(u64::MAX), Duration::MAX] {
         send_numbered(&here, 4, 0);
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(timeout));
         assert_eq!(batch.unwrap().len(), 4, "{timeout:?}");
+    }
+}
+
+fn a_timeout_that_is_shorter_than_a_call() {
+    let (here, there) = pair(SocketType::DGRAM);
+    send_numbered(&here, 4, 0);
+    rooms!(rooms: 4 of 4 bytes, ROOM);
+    let mut slots = slots::<4>();
+    for expected in 0..4 {
+        let timeout = Some(Duration::from_nanos(1));
+        let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), timeout).unwrap();
+        assert!(batch.map(|message| message.filled()[0]).eq([expected]));
     }
 }
 
