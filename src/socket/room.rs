@@ -159,8 +159,8 @@ unsafe fn filled_address(address: &MaybeUninit<SocketAddrStorage>, header: &MsgH
     if len < FAMILY_END {
         return None;
     }
-    // SAFETY: the call has written an address of that length. All of the storage is copied: a few moves, where a part
-    // of it would be a call.
+    // SAFETY: the call has written an address of that length, which reaches past the family field and is no longer than
+    // any. All of the storage is copied: a few moves, where a part of it would be a call.
     named(unsafe { SocketAddrAny::new(*address, len as u32) })
 }
 
