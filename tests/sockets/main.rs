@@ -54,7 +54,10 @@ fn main() -> std::process::ExitCode {
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
         peer_bugs::TESTS,
-        batches::TESTS,
+        batches::receiving::TESTS,
+        batches::owning::TESTS,
+        batches::ending::TESTS,
+        batches::sending::TESTS,
         internet::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]
