@@ -110,7 +110,7 @@ pub mod socket;
 pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Message, Received, Truncated, recvmmsg, recvmsg, recvmsg_inheritable};
+pub use received::{Message, Received, Truncated, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
 #[cfg(sockets)]
 pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 

@@ -74,23 +74,53 @@ pub fn recvmmsg<'b>(
     flags: RecvFlags,
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    let flags = flags | CLOEXEC_ON_RECEIVE;
-    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout)?;
-    let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
     #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut batch = ReceivedBatch {
-        slots,
-        rooms,
-        next: 0,
-        count: received.count,
-        flags,
-        error: received.error,
-        borrowed: PhantomData,
-    };
-    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
-    drop(socket);
+    let mut batch = recvmmsg_inheritable(socket, slots, rooms, flags | CLOEXEC_ON_RECEIVE, timeout)?;
     #[cfg(not(cloexec_on_receive))]
     batch.set_close_on_exec()?;
+    Ok(batch)
+}
+
+/// Receives many messages, and leaves the descriptors that arrive inheritable across `exec`.
+///
+/// As [`recvmmsg`] otherwise. (An `SCM_PIDFD` is close-on-exec all the same: Linux makes it so.)
+///
+/// # Errors
+///
+/// Those of [`recvmmsg`].
+///
+/// ```
+/// use ancillary::control::ControlMemory;
+/// use ancillary::recvmmsg_inheritable;
+/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
+/// use rustix::io::IoSliceMut;
+/// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// rustix::io::write(&there, b"one")?;
+///
+/// let mut data = [0; 16];
+/// let mut slices = [IoSliceMut::new(&mut data)];
+/// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+/// let mut slots = [RecvSlot::new()];
+/// assert_eq!(recvmmsg_inheritable(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?.len(), 1);
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
+#[doc(alias = "recvmmsg")]
+#[inline]
+pub fn recvmmsg_inheritable<'b>(
+    socket: impl AsFd,
+    slots: &'b mut [RecvSlot],
+    rooms: &'b mut [RecvRoom<'_, '_>],
+    flags: RecvFlags,
+    timeout: Option<Duration>,
+) -> Result<ReceivedBatch<'b>, Errno> {
+    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout)?;
+    let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
+    let (count, error) = (received.count, received.error);
+    let batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
+    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    drop(socket);
     Ok(batch)
 }
 

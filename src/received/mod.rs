@@ -10,7 +10,8 @@
 //!
 //! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
 //!   can, by `fcntl` before [`recvmsg`] returns where it cannot (Apple's systems, Solaris, AIX and some smaller ones);
-//!   there, another thread that forks at that moment still inherits it. [`recvmsg_inheritable`] opts out.
+//!   there, another thread that forks at that moment still inherits it. [`recvmsg_inheritable`] and
+//!   [`recvmmsg_inheritable`] opt out.
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
@@ -38,7 +39,7 @@ mod receive;
 mod with_data;
 
 pub use crate::message::NoDescriptor;
-pub use batch::{ReceivedBatch, recvmmsg};
+pub use batch::{ReceivedBatch, recvmmsg, recvmmsg_inheritable};
 pub use descriptors::{Descriptors, TakeDescriptors};
 pub use messages::{Message, Messages};
 pub use receive::{recvmsg, recvmsg_inheritable};

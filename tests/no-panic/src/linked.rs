@@ -16,7 +16,7 @@ use ancillary::socket::{
 };
 use ancillary::{
     ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, Layout, Message, PushError, Received,
-    Truncated, recvmmsg, recvmsg, recvmsg_inheritable, sendmmsg, sendmsg, sendmsg_addr,
+    Truncated, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable, sendmmsg, sendmsg, sendmsg_addr,
 };
 use core::error::Error;
 use core::fmt::{Debug, Display};
@@ -253,6 +253,7 @@ linked! { LINKED_SOCKET:
     recvmsg_inheritable as fn(BorrowedFd<'static>, _, BytesMut, _) -> _,
     recvmsg_raw as unsafe fn(BorrowedFd<'static>, _, _) -> _,
     recvmmsg as fn(BorrowedFd<'static>, _, _, _, _) -> _,
+    recvmmsg_inheritable as fn(BorrowedFd<'static>, _, _, _, _) -> _,
     set_delivery::<ScmCredentials> as fn(BorrowedFd<'static>, _) -> _,
     SendHeader::new as fn(_, _) -> _,
     SendHeader::with_bytes as fn(_, _) -> _,

@@ -9,7 +9,7 @@ tests![
     a_panic_while_walking_closes_the_rest,
     a_socket_that_panics_when_it_is_dropped,
     an_owner_outlives_the_walk_but_not_the_rooms,
-    descriptors_are_close_on_exec,
+    descriptors_are_close_on_exec_by_default,
     an_exhausted_table_in_the_middle_of_a_batch if a_limit_of_descriptors,
     a_thousand_batches_over_the_same_memory,
 ];
@@ -91,14 +91,19 @@ fn an_owner_outlives_the_walk_but_not_the_rooms() {
     }
 }
 
-fn descriptors_are_close_on_exec() {
+fn descriptors_are_close_on_exec_by_default() {
     let (here, there) = pair(SocketType::DGRAM);
-    send_numbered(&here, 2, 2);
     rooms!(rooms: 2 of 4 bytes, ROOM);
     let mut slots = slots::<2>();
+    send_numbered(&here, 2, 2);
     for mut message in recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap() {
         assert!(message.flags().is_empty());
         assert!(take_all(&mut message).iter().all(is_close_on_exec));
+    }
+    send_numbered(&here, 2, 2);
+    for mut message in recvmmsg_inheritable(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap() {
+        assert!(message.flags().is_empty());
+        assert!(!take_all(&mut message).iter().any(is_close_on_exec));
     }
 }
 
