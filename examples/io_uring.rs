@@ -174,7 +174,7 @@ mod server {
         let mut control = space.writer();
         control.push(&ScmRights::new(&descriptors))?;
         let data = [IoSlice::new(b"here it is")];
-        let header = SendHeader::new(&data, &control)?;
+        let header = SendHeader::new(&data, &control);
         let send = opcode::SendMsg::new(Fd(socket.as_raw_fd()), header.as_ptr().cast());
         // SAFETY: the header, and all that it has borrowed, lives until after the completion, which is waited for.
         unsafe { ring.call(send.flags(SendFlags::NOSIGNAL.bits()).build()) }?;

@@ -85,7 +85,7 @@ mod server {
                 }
                 *data = [IoSlice::new(message.filled())];
                 let address = address.insert(message.address().ok_or("a datagram from nowhere")?.clone());
-                *answer = SendSlot::new(data, control)?.with_address(address);
+                *answer = SendSlot::new(data, control).with_address(address);
             }
 
             let mut rest = &mut answers[..count];

@@ -126,7 +126,7 @@ fn the_rest() {
         let data = [IoSlice::new(b"x")];
         let error = sendmsg_addr(&here, &name, &data, &control, SendFlags::empty()).err()?;
         write!(drawing, "{}", error.raw_os_error()).ok()?;
-        let header = SendHeader::with_bytes(&data, control.as_bytes()).ok()?;
+        let header = SendHeader::with_bytes(&data, control.as_bytes());
         // SAFETY: the header is prepared and lives until after the call; it has no descriptors.
         unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
         let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut [0])], &mut space, RecvFlags::empty()).ok()?;

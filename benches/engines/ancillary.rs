@@ -81,7 +81,7 @@ fn batch(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
     let data = numbered.each_ref().map(|data| [IoSlice::new(data)]);
     let control = ControlWriter::empty();
-    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control).expect("one slice"));
+    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control));
 
     let mut buffers = [[0; DATA]; BATCH];
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
@@ -115,7 +115,7 @@ fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
             control.clear();
             control.push(&IpTos((index % 4) as u8)).expect("there is room");
         }
-        let slot = |index: usize| SendSlot::new(&data[index], &controls[index]).expect("one slice");
+        let slot = |index: usize| SendSlot::new(&data[index], &controls[index]);
         let mut messages: [_; BATCH] = std::array::from_fn(slot);
         assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
         digest = receive_batch(to, &mut slots, &mut rooms, digest);
@@ -163,7 +163,7 @@ fn echo(echo: &mut Echo) {
                 }
                 *data = [IoSlice::new(message.filled())];
                 let address = address.insert(message.address().expect("a sender").clone());
-                *answer = SendSlot::new(data, control).expect("one slice").with_address(address);
+                *answer = SendSlot::new(data, control).with_address(address);
             }
             assert_eq!(sendmmsg(&echo.server, &mut answers[..count], SendFlags::empty()), Ok(count));
             answered += count;

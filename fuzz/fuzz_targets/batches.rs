@@ -201,7 +201,7 @@ impl Sockets {
         let mut slots: Vec<_> = (messages.iter().zip(&slices).zip(&controls))
             .map(|((message, slices), control)| match message.what {
                 What::Empty => SendSlot::empty(),
-                _ => SendSlot::new(slices, control).expect("no length is too great for a field"),
+                _ => SendSlot::new(slices, control),
             })
             .collect();
 

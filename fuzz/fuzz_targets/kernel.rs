@@ -273,7 +273,7 @@ impl Sockets {
         }
 
         let slices = [IoSlice::new(data)];
-        let header = SendHeader::with_bytes(&slices, control).expect("no length is too great for a field");
+        let header = SendHeader::with_bytes(&slices, control);
         table::limit(way.limit);
         // SAFETY: the header is prepared and lives until after the call. Numbers in it may be anybody's: a duplicate that
         // arrives is compared and closed, nothing else is done with it.

@@ -404,7 +404,7 @@ fn call<'c>(
         Call::Prepared => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
             let mut header = RecvHeader::new(&mut slices, room);
-            let pointer = header.as_mut_ptr()?;
+            let pointer = header.as_mut_ptr();
             // SAFETY: the header is prepared, lives until after the call, and stays where it is.
             let bytes = unsafe { recvmsg_raw(socket, pointer, flags) }?;
             // SAFETY: that call has succeeded with these flags, and nothing else has looked at the header.

@@ -423,7 +423,7 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     /// for sent in [&b"data"[..], b"more of it"] {
     ///     rustix::io::write(&there, sent)?;
     ///     // SAFETY: the header is prepared, lives until after the call, and stays where it is.
-    ///     let bytes = unsafe { recvmsg_raw(&here, header.as_mut_ptr()?, CLOEXEC_ON_RECEIVE) }?;
+    ///     let bytes = unsafe { recvmsg_raw(&here, header.as_mut_ptr(), CLOEXEC_ON_RECEIVE) }?;
     ///     // SAFETY: that call has succeeded with these flags.
     ///     let message = unsafe { header.received(bytes, CLOEXEC_ON_RECEIVE) };
     ///     assert_eq!(message.filled(), sent);

@@ -39,15 +39,10 @@ unsafe impl Sync for SendSlot<'_> {}
 impl<'a> SendSlot<'a> {
     /// A message without an address.
     ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` if the system's header cannot express the number of slices or the length of the control messages.
-    ///
     /// Example: [`sendmmsg`].
     #[inline]
-    pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Result<Self, Errno> {
-        let header = SendHeader::new(data, control)?;
-        Ok(SendSlot { raw: batch_header(header.into_raw()), borrowed: PhantomData })
+    pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Self {
+        SendSlot { raw: batch_header(SendHeader::new(data, control).into_raw()), borrowed: PhantomData }
     }
 
     /// A message without data, control messages and address: to fill an array with.
@@ -80,7 +75,7 @@ impl<'a> SendSlot<'a> {
     /// let address = getsockname(&there)?;
     ///
     /// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-    /// let mut messages = [SendSlot::new(&data, &control)?.with_address(&address)];
+    /// let mut messages = [SendSlot::new(&data, &control).with_address(&address)];
     /// assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty())?, 1);
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
@@ -135,7 +130,7 @@ impl fmt::Debug for SendSlot<'_> {
 /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
 /// let control = ControlWriter::empty();
 /// let data = [[IoSlice::new(b"one")], [IoSlice::new(b"three")]];
-/// let mut messages = [SendSlot::new(&data[0], &control)?, SendSlot::new(&data[1], &control)?];
+/// let mut messages = [SendSlot::new(&data[0], &control), SendSlot::new(&data[1], &control)];
 ///
 /// let mut rest = &mut messages[..];
 /// while !rest.is_empty() {
@@ -255,7 +250,7 @@ pub(crate) fn receive(
 ) -> Result<Batch, Errno> {
     let mut count = 0;
     for (slot, room) in slots.iter_mut().zip(rooms) {
-        slot.raw.write(batch_header(room.prepare()?));
+        slot.raw.write(batch_header(room.prepare()));
         count += 1;
     }
     if count == 0 {

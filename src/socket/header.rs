@@ -4,7 +4,7 @@ use crate::control::{ControlMemory, ControlWriter};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
-use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::SocketAddrAny;
 use rustix::net::addr::SocketAddrOpaque;
 
@@ -36,7 +36,7 @@ impl fmt::Debug for MessageHeader {
 ///
 /// let address = SocketAddrAny::from(SocketAddrUnix::new("/run/example")?);
 /// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-/// let header = SendHeader::new(&data, &control)?.with_address(&address);
+/// let header = SendHeader::new(&data, &control).with_address(&address);
 /// let msghdr = header.as_ptr(); // for a call of yours, or a ring
 /// # Ok::<(), rustix::io::Errno>(())
 /// ```
@@ -53,13 +53,9 @@ unsafe impl Sync for SendHeader<'_> {}
 impl<'a> SendHeader<'a> {
     /// A header without an address.
     ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` if the system's header cannot express the number of slices or the length of the control messages.
-    ///
     /// Example: [the type's](Self).
     #[inline]
-    pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Result<Self, Errno> {
+    pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Self {
         Self::with_bytes(data, control.as_bytes())
     }
 
@@ -67,10 +63,6 @@ impl<'a> SendHeader<'a> {
     ///
     /// Descriptors in them are numbers that nothing borrows. That they may be used is a promise of whoever makes the
     /// call: [`sendmsg_raw`](super::sendmsg_raw).
-    ///
-    /// # Errors
-    ///
-    /// Those of [`new`](Self::new).
     ///
     /// ```
     /// use ancillary::socket::{SendHeader, sendmsg_raw};
@@ -83,7 +75,7 @@ impl<'a> SendHeader<'a> {
     /// let mut control = ControlWriter::with_layout(Layout::NATIVE, &mut bytes);
     /// control.push_raw(280, 7, b"of a level that is not for this kind of socket")?;
     /// let data = [IoSlice::new(b"data")];
-    /// let header = SendHeader::with_bytes(&data, control.as_bytes())?;
+    /// let header = SendHeader::with_bytes(&data, control.as_bytes());
     /// // SAFETY: the header is prepared and lives until after the call; its bytes hold no descriptor.
     /// let sent = unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) };
     /// # #[cfg(target_os = "linux")]
@@ -91,13 +83,13 @@ impl<'a> SendHeader<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn with_bytes(data: &'a [IoSlice<'a>], control: &'a [u8]) -> Result<Self, Errno> {
+    pub fn with_bytes(data: &'a [IoSlice<'a>], control: &'a [u8]) -> Self {
         let raw = backend::message_header(
             (ptr::null_mut(), 0),
             (data.as_ptr().cast_mut().cast(), data.len()),
             (control.as_ptr().cast_mut().cast(), control.len()),
         );
-        Ok(SendHeader { raw: raw.ok_or(Errno::MSGSIZE)?, borrowed: PhantomData })
+        SendHeader { raw, borrowed: PhantomData }
     }
 
     /// The same header with an address to send to.
@@ -164,7 +156,7 @@ impl fmt::Debug for SendHeader<'_> {
 /// let mut slices = [IoSliceMut::new(&mut data)];
 /// let mut header = RecvHeader::new(&mut slices, &mut space);
 /// // SAFETY: the header is prepared, lives until after the call, and stays where it is.
-/// let bytes = unsafe { recvmsg_raw(&here, header.as_mut_ptr()?, CLOEXEC_ON_RECEIVE) }?;
+/// let bytes = unsafe { recvmsg_raw(&here, header.as_mut_ptr(), CLOEXEC_ON_RECEIVE) }?;
 /// // SAFETY: that call has succeeded with these flags.
 /// let received = unsafe { header.into_received(bytes, CLOEXEC_ON_RECEIVE) };
 /// assert_eq!(received.bytes(), 4);
@@ -195,15 +187,11 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     ///
     /// It is valid for as long as this value lives, stays where it is and is not borrowed again.
     ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` if the system's header cannot express the number of slices.
-    ///
     /// Example: [the type's](Self).
     #[inline]
-    pub fn as_mut_ptr(&mut self) -> Result<*mut MessageHeader, Errno> {
-        self.raw = self.room.prepare()?;
-        Ok((&raw mut self.raw).cast())
+    pub fn as_mut_ptr(&mut self) -> *mut MessageHeader {
+        self.raw = self.room.prepare();
+        (&raw mut self.raw).cast()
     }
 
     /// What a call on this header has filled, to be used again afterwards.

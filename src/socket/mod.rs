@@ -185,7 +185,7 @@ pub fn sendmsg(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
-    let header = SendHeader::new(data, control)?;
+    let header = SendHeader::new(data, control);
     // SAFETY: the header is prepared, and what it points to is borrowed until after the call. So are the descriptors in
     // it: a native writer takes no others.
     unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
@@ -225,7 +225,7 @@ pub fn sendmsg_addr(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
-    let mut header = SendHeader::new(data, control)?;
+    let mut header = SendHeader::new(data, control);
     let call = |pointer, len| {
         // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
         // used within it only.
@@ -257,7 +257,7 @@ pub fn sendmsg_addr(
 ///
 /// let (here, _there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
 /// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-/// let header = socket::SendHeader::new(&data, &control)?;
+/// let header = socket::SendHeader::new(&data, &control);
 /// // SAFETY: the header is prepared and lives until after the call; it has no control message.
 /// let sent = unsafe { socket::sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }?;
 /// assert_eq!(sent, 4);

@@ -93,7 +93,7 @@ impl MultishotHeader {
             return Err(Errno::OVERFLOW);
         }
         let (name, data, control) = ((ptr::null_mut(), 0), (ptr::null_mut(), 0), (ptr::null_mut(), control_room));
-        let mut raw = backend::message_header(name, data, control).ok_or(Errno::OVERFLOW)?;
+        let mut raw = backend::message_header(name, data, control);
         raw.msg_namelen = name_room as _; // no more than an `int` holds
         Ok(MultishotHeader { raw, name_room, control_room })
     }

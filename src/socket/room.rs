@@ -59,12 +59,8 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     /// A header for one call, every field of it set.
     ///
     /// Its pointers are valid for as long as this stays where it is and is not borrowed again.
-    ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` if the system's header cannot express the number of slices.
     #[inline]
-    pub(super) fn prepare(&mut self) -> Result<MsgHdr, Errno> {
+    pub(super) fn prepare(&mut self) -> MsgHdr {
         header_for(&mut self.address, self.data, self.control)
     }
 
@@ -105,7 +101,7 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
 ///
 /// # Errors
 ///
-/// `EMSGSIZE` if the system's header cannot express the number of slices; those of the call.
+/// Those of the call.
 #[inline]
 pub(crate) fn receive_one<'d, 'c>(
     socket: BorrowedFd<'_>,
@@ -117,7 +113,7 @@ pub(crate) fn receive_one<'d, 'c>(
     // SAFETY: a system writes bytes that are initialised.
     let control = unsafe { control.into().into_uninit() };
     let mut address = MaybeUninit::uninit();
-    let mut header = header_for(&mut address, data, control)?;
+    let mut header = header_for(&mut address, data, control);
     // SAFETY: all that the header points to is borrowed exclusively until after the call.
     let bytes = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) }?;
     // SAFETY: that call has succeeded, and nothing else has changed the address.
@@ -128,24 +124,19 @@ pub(crate) fn receive_one<'d, 'c>(
 }
 
 /// A header for one call, every field of it set.
-///
-/// # Errors
-///
-/// `EMSGSIZE` if the system's header cannot express the number of slices.
 #[inline]
 fn header_for(
     address: &mut MaybeUninit<SocketAddrStorage>,
     data: (*mut c_void, usize),
     control: &mut [MaybeUninit<u8>],
-) -> Result<MsgHdr, Errno> {
+) -> MsgHdr {
     // A system whose field has 32 bits is given as much room as it can be told of.
     let control_len = control.len().min(i32::MAX as usize);
-    let header = backend::message_header(
+    backend::message_header(
         (address.as_mut_ptr().cast(), size_of::<SocketAddrStorage>() as u32),
         data,
         (control.as_mut_ptr().cast(), control_len),
-    );
-    header.ok_or(Errno::MSGSIZE)
+    )
 }
 
 /// The address a call has written, if any.

@@ -101,7 +101,7 @@ fn headers_in_dirty_memory() {
         let file = files(1);
         let control = message_bytes(RIGHTS, &number_bytes(&file));
         let data = [IoSlice::new(b"da"), IoSlice::new(b"ta")];
-        let header = SendHeader::with_bytes(&data, &control).unwrap();
+        let header = SendHeader::with_bytes(&data, &control);
         moved_into_dirty_memory(header, dirt, |header| {
             assert_clean(header.as_ptr().cast(), 2, control.len());
             assert_eq!(send_by_number(here.as_fd(), header.as_ptr().cast()), Ok(4));
@@ -110,7 +110,7 @@ fn headers_in_dirty_memory() {
         let mut slices = [IoSliceMut::new(&mut bytes)];
         let header = RecvHeader::new(&mut slices, &mut room);
         moved_into_dirty_memory(header, dirt, |header| {
-            assert_clean(header.as_mut_ptr().unwrap().cast(), 1, 64);
+            assert_clean(header.as_mut_ptr().cast(), 1, 64);
         });
         let mut received = receive(&there, &mut bytes, &mut room).complete().unwrap();
         assert!(same_file(&take_all(&mut received)[0], &file[0]));
@@ -130,7 +130,7 @@ fn control_messages_in_dirty_memory() {
         let lengths: Vec<usize> = control.as_bytes().chunks(NATIVE.space(4).unwrap()).map(first_word).collect();
         assert_eq!(lengths, [NATIVE.len(4).unwrap(); 2]);
         let data = [IoSlice::new(b"x")];
-        let header = SendHeader::new(&data, &control).unwrap();
+        let header = SendHeader::new(&data, &control);
         assert_eq!(send_by_number(here.as_fd(), header.as_ptr().cast()), Ok(1));
         assert_eq!(sendmsg(&here, &data, &control, SendFlags::empty()), Ok(1));
         for _ in 0..2 {
@@ -164,7 +164,7 @@ fn a_dirty_upper_half_of_a_length() {
     let (here, _there) = pair(SocketType::DGRAM);
     let data = [IoSlice::new(b"x")];
     let control = ControlWriter::empty();
-    let header = SendHeader::new(&data, &control).unwrap();
+    let header = SendHeader::new(&data, &control);
     // SAFETY: the pointer is to a prepared header.
     let clean = unsafe { header.as_ptr().cast::<KernelHeader>().read() };
     let upper_half = (u32::MAX as usize).wrapping_add(1);

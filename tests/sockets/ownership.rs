@@ -480,17 +480,17 @@ fn a_header_is_used_again() {
         let mut header = RecvHeader::new(&mut slices, &mut room);
         let flags = CLOEXEC_ON_RECEIVE;
         // SAFETY: the header is prepared, lives until after the call and stays where it is.
-        let empty = unsafe { recvmsg_raw(&there, header.as_mut_ptr().unwrap(), flags) };
+        let empty = unsafe { recvmsg_raw(&there, header.as_mut_ptr(), flags) };
         assert_eq!(empty, Err(Errno::AGAIN));
 
         send_plain(&here, b"plain").unwrap();
         // SAFETY: as above.
-        let plain = unsafe { recvmsg_raw(&there, header.as_mut_ptr().unwrap(), flags) };
+        let plain = unsafe { recvmsg_raw(&there, header.as_mut_ptr(), flags) };
         assert_eq!(plain, Ok(4));
 
         send(&here, b"x", &borrowed(&files(round + 1))).unwrap();
         // SAFETY: as above.
-        let bytes = unsafe { recvmsg_raw(&there, header.as_mut_ptr().unwrap(), flags) }.unwrap();
+        let bytes = unsafe { recvmsg_raw(&there, header.as_mut_ptr(), flags) }.unwrap();
         // SAFETY: the call has succeeded with these flags, and the one before it has brought no descriptor.
         let mut received = unsafe { header.into_received(bytes, flags) }.complete().unwrap();
         assert_eq!((received.bytes(), take_all(&mut received).len()), (1, round + 1));
@@ -502,7 +502,7 @@ fn an_address_of_any_length() {
     let address_of = |family: c_int, len: u32| {
         let mut data = [];
         let mut header = RecvHeader::new(&mut data, ControlMemory::none());
-        let pointer = header.as_mut_ptr().unwrap().cast::<libc::msghdr>();
+        let pointer = header.as_mut_ptr().cast::<libc::msghdr>();
         // SAFETY: the pointer is to a prepared `struct msghdr`, and that has room for any address: all of it is written,
         // in the place of the system.
         unsafe {

@@ -306,7 +306,7 @@ fn a_null_pointer_for_an_empty_buffer() {
     let mut data = [];
     for room in [ControlMemory::none(), ControlMemory::from(&mut [0u8; 0])] {
         let mut header = ancillary::socket::RecvHeader::new(&mut data, room);
-        let pointer = header.as_mut_ptr().unwrap();
+        let pointer = header.as_mut_ptr();
         // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
         let raw = unsafe { &*pointer.cast::<libc::msghdr>() };
         assert!(raw.msg_control.is_null() && raw.msg_controllen == 0);

@@ -227,7 +227,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
             let flags = RecvFlags::DONTWAIT | CLOEXEC_ON_RECEIVE;
             for _ in 0..1 + random.below(2) {
                 // SAFETY: the header is prepared, lives until after the call and stays where it is.
-                match unsafe { recvmsg_raw(&connection.there, header.as_mut_ptr().unwrap(), flags) } {
+                match unsafe { recvmsg_raw(&connection.there, header.as_mut_ptr(), flags) } {
                     Ok(bytes) => {
                         let sent = connection.on_their_way.pop_front().unwrap();
                         // SAFETY: that call has succeeded with these flags, and this is the one owner.

@@ -146,7 +146,7 @@ fn too_many_descriptors_on_their_way() {
             let mut control = space.writer();
             control.push(&ScmRights::new(&many)).unwrap();
             let slices = [IoSlice::new(b"x")];
-            let mut messages: [_; 8] = std::array::from_fn(|_| SendSlot::new(&slices, &control).unwrap());
+            let mut messages: [_; 8] = std::array::from_fn(|_| SendSlot::new(&slices, &control));
             let limit = DescriptorLimit::numbers_below(LIMIT);
             assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(2));
             assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Err(Errno::TOOMANYREFS));

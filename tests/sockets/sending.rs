@@ -182,7 +182,7 @@ fn a_bad_pointer_is_refused_and_no_pointer_is_none() {
     let (here, _there) = pair(SocketType::STREAM);
     let data = [IoSlice::new(b"x")];
     let control = ControlWriter::empty();
-    let header = ancillary::socket::SendHeader::new(&data, &control).unwrap();
+    let header = ancillary::socket::SendHeader::new(&data, &control);
     // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
     let mut raw = unsafe { header.as_ptr().cast::<libc::msghdr>().read() };
     // By the rules for 32-bit processes there is no message in a buffer that is not there, and then something is wrong.
@@ -204,7 +204,7 @@ fn a_bad_pointer_is_refused_and_no_pointer_is_none() {
 fn padding_in_the_systems_header_is_zero() {
     let data = [IoSlice::new(b"x")];
     let control = ControlWriter::empty();
-    let header = ancillary::socket::SendHeader::new(&data, &control).unwrap();
+    let header = ancillary::socket::SendHeader::new(&data, &control);
     // SAFETY: the pointer is to a `struct msghdr`, and all of its bytes were zeroed before the fields were set.
     let bytes = unsafe { &*header.as_ptr().cast::<[u8; size_of::<libc::msghdr>()]>() };
     let mut fields = bytes.to_vec();
@@ -328,7 +328,7 @@ fn no_control_messages_are_a_null_pointer() {
     let data = [IoSlice::new(b"x")];
     let mut space = ControlSpace::<64>::new();
     for control in [ControlWriter::empty(), space.writer()] {
-        let header = ancillary::socket::SendHeader::new(&data, &control).unwrap();
+        let header = ancillary::socket::SendHeader::new(&data, &control);
         // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
         let raw = unsafe { &*header.as_ptr().cast::<libc::msghdr>() };
         assert!(raw.msg_control.is_null() && raw.msg_controllen == 0);
@@ -337,7 +337,7 @@ fn no_control_messages_are_a_null_pointer() {
     let mut data = [0; 4];
     let mut data = [IoSliceMut::new(&mut data)];
     let mut header = ancillary::socket::RecvHeader::new(&mut data, ancillary::control::ControlMemory::none());
-    let pointer = header.as_mut_ptr().unwrap();
+    let pointer = header.as_mut_ptr();
     // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
     assert!(unsafe { (*pointer.cast::<libc::msghdr>()).msg_control.is_null() });
     let received = recvmsg(&there, &mut data, ancillary::control::ControlMemory::none(), RecvFlags::empty()).unwrap();
@@ -397,7 +397,7 @@ fn to_an_address_and_from_one() {
     let data = [IoSlice::new(b"data")];
     assert_eq!(sendmsg_addr(&here, &there_name, &data, &control, SendFlags::empty()), Ok(4));
 
-    let header = ancillary::socket::SendHeader::new(&data, &control).unwrap().with_address(&there_name);
+    let header = ancillary::socket::SendHeader::new(&data, &control).with_address(&there_name);
     // SAFETY: the header is prepared and lives until after the call.
     assert_eq!(unsafe { ancillary::socket::sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }, Ok(4));
 
@@ -432,11 +432,11 @@ fn what_is_shown_of_headers() {
     use ancillary::socket::{MessageHeader, MultishotHeader, RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot};
 
     let (data, control) = ([IoSlice::new(b"x")], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control).unwrap();
+    let header = SendHeader::new(&data, &control);
     // SAFETY: the pointer is to a header that lives until the end of this function.
     let message: &MessageHeader = unsafe { &*header.as_ptr() };
     assert_eq!(format!("{header:?} {message:?}"), "SendHeader { .. } MessageHeader { .. }");
-    assert_eq!(format!("{:?}", SendSlot::new(&data, &control).unwrap()), "SendSlot { sent: 0, .. }");
+    assert_eq!(format!("{:?}", SendSlot::new(&data, &control)), "SendSlot { sent: 0, .. }");
     assert_eq!(format!("{:?}", RecvSlot::new()), "RecvSlot { .. }");
     let (mut bytes, mut room) = ([0; 4], [0; 24]);
     let mut slices = [IoSliceMut::new(&mut bytes)];

@@ -107,7 +107,7 @@ pub fn send_plain(socket: impl AsFd, data: &[u8]) -> Result<usize, Errno> {
 /// Sends any control bytes. The tests give numbers only of their own descriptors, or of none.
 pub fn send_bytes(socket: impl AsFd, data: &[u8], control: &[u8]) -> Result<usize, Errno> {
     let data = [IoSlice::new(data)];
-    let header = SendHeader::with_bytes(&data, control).unwrap();
+    let header = SendHeader::with_bytes(&data, control);
     // SAFETY: the header is prepared, and the descriptors in the bytes are the test's own or no descriptors.
     unsafe { sendmsg_raw(socket, header.as_ptr(), SendFlags::NOSIGNAL) }
 }

@@ -190,7 +190,7 @@ fn memory_that_is_not_there() {
         let mut data = [0; 8];
         let mut slices = [IoSliceMut::new(&mut data)];
         let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
-        let pointer = header.as_mut_ptr().unwrap().cast::<libc::msghdr>();
+        let pointer = header.as_mut_ptr().cast::<libc::msghdr>();
         // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
         unsafe {
             (*pointer).msg_control = std::ptr::without_provenance_mut(16);

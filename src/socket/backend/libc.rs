@@ -19,29 +19,28 @@ pub(in crate::socket) const CLOEXEC_ON_RECEIVE: u32 = ::libc::MSG_CMSG_CLOEXEC a
 #[cfg(not(cloexec_on_receive))]
 pub(in crate::socket) const CLOEXEC_ON_RECEIVE: u32 = 0;
 
-/// A header of its parts, padding zeroed; `None` if a length does not fit the field it belongs to.
+/// A header of its parts, padding zeroed.
 ///
-/// An empty control buffer has no address: some systems refuse a pointer with length 0.
+/// An empty control buffer has no address: some systems refuse a pointer with length 0. A length that is more than its
+/// field holds becomes the most that an `int` does: the system refuses that as well.
 #[inline]
 #[allow(clippy::useless_conversion, reason = "the fields are narrower on other systems")]
 pub(in crate::socket) fn message_header(
     name: (*mut c_void, u32),
     data: (*mut c_void, usize),
     control: (*mut c_void, usize),
-) -> Option<MsgHdr> {
+) -> MsgHdr {
     // SAFETY: every field of `msghdr` is an integer or a raw pointer, for which zero is a value.
     let mut header: MsgHdr = unsafe { core::mem::zeroed() };
-    if !name.0.is_null() {
-        header.msg_name = name.0.cast();
-        header.msg_namelen = name.1.try_into().ok()?;
-    }
+    header.msg_name = name.0.cast();
+    header.msg_namelen = name.1 as _;
     header.msg_iov = data.0.cast();
-    header.msg_iovlen = data.1.try_into().ok()?;
+    header.msg_iovlen = data.1.try_into().unwrap_or(i32::MAX as _);
     if control.1 > 0 {
         header.msg_control = control.0.cast();
-        header.msg_controllen = control.1.try_into().ok()?;
+        header.msg_controllen = control.1.try_into().unwrap_or(i32::MAX as _);
     }
-    Some(header)
+    header
 }
 
 /// A header of a batch; what the system counts in it is 0.

@@ -26,7 +26,7 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let who = ScmCredentials::of_this_process();
     let control = ControlWriter::empty();
     let data = [[IoSlice::new(b"one")], [IoSlice::new(b"three")]];
-    let mut messages = [SendSlot::new(&data[0], &control).ok()?, SendSlot::new(&data[1], &control).ok()?];
+    let mut messages = [SendSlot::new(&data[0], &control), SendSlot::new(&data[1], &control)];
     if sendmmsg(here, &mut messages, SendFlags::empty()) != Ok(2) || messages.map(|message| message.sent()) != [3, 5] {
         return None;
     }

@@ -99,7 +99,7 @@ fn send_padding_that_was_never_written(here: &OwnedFd) {
     // SAFETY: none. This is the bug.
     let control = unsafe { std::slice::from_raw_parts(memory.as_ptr().cast::<u8>(), 24) };
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::with_bytes(&data, black_box(control)).unwrap();
+    let header = SendHeader::with_bytes(&data, black_box(control));
     // SAFETY: the header is prepared, and the descriptor is open.
     unsafe { sendmsg_raw(here, header.as_ptr(), SendFlags::empty()) }.unwrap();
 }

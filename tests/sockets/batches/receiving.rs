@@ -152,7 +152,7 @@ fn each_sender_has_its_address() {
     let mut answers: Vec<_> = data
         .iter()
         .zip(&addresses)
-        .map(|(data, address)| SendSlot::new(data, &control).unwrap().with_address(address))
+        .map(|(data, address)| SendSlot::new(data, &control).with_address(address))
         .collect();
     assert_eq!(sendmmsg(&there, &mut answers, SendFlags::empty()), Ok(3));
     for (sender, answer) in senders.iter().zip(data) {

@@ -33,7 +33,7 @@ fn descriptors_with_every_message() {
         control.push(&ScmRights::new(&descriptors[..count])).unwrap();
     }
     let data = [IoSlice::new(b"x")];
-    let mut messages = controls.each_ref().map(|control| SendSlot::new(&data, control).unwrap());
+    let mut messages = controls.each_ref().map(|control| SendSlot::new(&data, control));
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(4));
     assert!(messages.iter().all(|message| message.sent() == 1));
     rooms!(rooms: 4 of 4 bytes, ROOM);
@@ -50,7 +50,7 @@ fn an_error_of_a_later_message_ends_the_batch_before_it() {
     let (here, there) = pair(SocketType::DGRAM);
     let (control, too_long) = (ControlWriter::empty(), vec![0; 16 << 20]);
     let data = [[IoSlice::new(b"1")], [IoSlice::new(b"22")], [IoSlice::new(&too_long)], [IoSlice::new(b"4")]];
-    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control).unwrap());
+    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control));
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::DONTWAIT), Ok(2));
     assert_eq!([messages[0].sent(), messages[1].sent()], [1, 2]);
     // With the rest it is the error of the first message.
@@ -66,7 +66,7 @@ fn an_error_of_the_first_message_is_the_error() {
     let (here, there) = pair(SocketType::DGRAM);
     drop(there);
     let (control, data) = (ControlWriter::empty(), [IoSlice::new(b"1")]);
-    let mut messages = [SendSlot::new(&data, &control).unwrap(), SendSlot::new(&data, &control).unwrap()];
+    let mut messages = [SendSlot::new(&data, &control), SendSlot::new(&data, &control)];
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::NOSIGNAL), Err(Errno::CONNREFUSED));
     assert_eq!(messages[0].sent(), 0);
 }
@@ -74,7 +74,7 @@ fn an_error_of_the_first_message_is_the_error() {
 fn a_full_queue_takes_a_part() {
     let (here, there) = pair(SocketType::DGRAM);
     let (control, data) = (ControlWriter::empty(), [IoSlice::new(b"1")]);
-    let mut messages: Vec<_> = (0..1000).map(|_| SendSlot::new(&data, &control).unwrap()).collect();
+    let mut messages: Vec<_> = (0..1000).map(|_| SendSlot::new(&data, &control)).collect();
     let sent = sendmmsg(&here, &mut messages, SendFlags::DONTWAIT).unwrap();
     assert!((1..1000).contains(&sent), "{sent}");
     assert_eq!(sendmmsg(&here, &mut messages[sent..], SendFlags::DONTWAIT), Err(Errno::AGAIN));
@@ -87,7 +87,7 @@ fn more_than_the_system_takes_in_one_call() {
     let here = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     here.connect(there.local_addr().unwrap()).unwrap();
     let (control, data) = (ControlWriter::empty(), [IoSlice::new(b"1")]);
-    let mut messages: Vec<_> = (0..1030).map(|_| SendSlot::new(&data, &control).unwrap()).collect();
+    let mut messages: Vec<_> = (0..1030).map(|_| SendSlot::new(&data, &control)).collect();
     let sent = sendmmsg(&here, &mut messages, SendFlags::empty()).unwrap();
     // A loop takes them all.
     assert_eq!(sent, if cfg!(batched_calls) { 1024 } else { 1030 });
@@ -100,7 +100,7 @@ fn a_stream_takes_a_part_of_a_message() {
     let long = vec![7; 16 << 20];
     let (control, data) =
         (ControlWriter::empty(), [[IoSlice::new(b"first")], [IoSlice::new(&long)], [IoSlice::new(b"last")]]);
-    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control).unwrap());
+    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control));
     let sent = sendmmsg(&here, &mut messages, SendFlags::DONTWAIT).unwrap();
     // The second one was cut, and nothing comes after it.
     assert_eq!((sent, messages[0].sent()), (2, 5));
@@ -121,7 +121,7 @@ fn nothing_follows_a_message_that_was_cut() {
     let (long, control) = (vec![7; 16 << 20], ControlWriter::empty());
     // A message without data could always be sent.
     let data = [[IoSlice::new(&long)], [IoSlice::new(b"")]];
-    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control).unwrap());
+    let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control));
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::DONTWAIT), Ok(1));
     assert!(messages[0].sent() < long.len());
 }

@@ -41,7 +41,7 @@ fn sendmsg_zc(socket: impl AsFd, header: &SendHeader<'_>) -> squeue::Entry {
 }
 
 fn recvmsg_with(socket: impl AsFd, header: &mut RecvHeader<'_, '_>, flags: RecvFlags) -> squeue::Entry {
-    opcode::RecvMsg::new(fd(socket), header.as_mut_ptr().unwrap().cast()).flags(flags.bits()).build()
+    opcode::RecvMsg::new(fd(socket), header.as_mut_ptr().cast()).flags(flags.bits()).build()
 }
 
 fn descriptors_are_sent() {
@@ -52,7 +52,7 @@ fn descriptors_are_sent() {
         let mut control = space.writer();
         control.push(&ScmRights::new(&descriptors)).unwrap();
         let data = [IoSlice::new(b"two "), IoSlice::new(b"files")];
-        let header = SendHeader::new(&data, &control).unwrap();
+        let header = SendHeader::new(&data, &control);
         // SAFETY: the header, and what it has borrowed, lives until after the completion.
         unsafe { ring.submit(sendmsg(&here, &header)) };
         assert_eq!(ring.wait(), (Ok(9), 0));
@@ -154,7 +154,7 @@ fn an_error_has_brought_nothing() {
 
     drop(there);
     let (data, control) = ([IoSlice::new(b"x")], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control).unwrap();
+    let header = SendHeader::new(&data, &control);
     // SAFETY: the header lives until after the completion.
     unsafe { ring.submit(sendmsg(&here, &header)) };
     assert_eq!(ring.wait().0, Err(Errno::PIPE));
@@ -167,7 +167,7 @@ fn a_header_to_send_is_used_again() {
     let mut control = space.writer();
     control.push(&ScmRights::new(&descriptors)).unwrap();
     let data = [IoSlice::new(b"again")];
-    let header = SendHeader::new(&data, &control).unwrap();
+    let header = SendHeader::new(&data, &control);
     for _ in 0..3 {
         // SAFETY: the header, and what it has borrowed, lives until after the completion.
         unsafe { ring.submit(sendmsg(&here, &header)) };
@@ -241,7 +241,7 @@ fn headers_on_other_threads() {
     let mut control = space.writer();
     control.push(&ScmRights::new(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
-    let outgoing = SendHeader::new(&data, &control).unwrap();
+    let outgoing = SendHeader::new(&data, &control);
     let (mut data, mut room) = ([0; 8], [0xff; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
     let mut incoming = RecvHeader::new(&mut slices, &mut room);
@@ -277,7 +277,7 @@ fn who_has_sent_a_datagram() {
     let ((here, there), mut ring) = ((here.unwrap(), there.unwrap()), Ring::new());
     let address = SocketAddrAny::from(there.local_addr().unwrap());
     let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control).unwrap().with_address(&address);
+    let header = SendHeader::new(&data, &control).with_address(&address);
     // SAFETY: the header, and what it has borrowed, lives until after the completion.
     unsafe { ring.submit(sendmsg(&here, &header)) };
     assert_eq!(ring.wait().0, Ok(4));
@@ -303,7 +303,7 @@ fn zero_copy_until_the_notification() {
     for round in 1..=3 {
         memory.fill(round);
         let (data, control) = ([IoSlice::new(&memory)], ControlWriter::empty());
-        let header = SendHeader::new(&data, &control).unwrap().with_address(&address);
+        let header = SendHeader::new(&data, &control).with_address(&address);
         // SAFETY: the header, and what it has borrowed, lives until after the notification.
         unsafe { ring.submit(sendmsg_zc(&here, &header)) };
         let (result, flags) = ring.wait();
@@ -325,7 +325,7 @@ fn zero_copy_with_a_control_message() {
     let mut control = space.writer();
     control.push(&IpTos(0x2c)).unwrap();
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::new(&data, &control).unwrap().with_address(&address);
+    let header = SendHeader::new(&data, &control).with_address(&address);
     // SAFETY: the header, and what it has borrowed, lives until after the notification.
     unsafe { ring.submit(sendmsg_zc(&here, &header)) };
     assert_eq!(ring.wait().0, Ok(4));
@@ -346,7 +346,7 @@ fn zero_copy_of_descriptors_is_refused() {
     let mut control = space.writer();
     control.push(&ScmRights::new(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::new(&data, &control).unwrap();
+    let header = SendHeader::new(&data, &control);
     // SAFETY: the header, and what it has borrowed, lives until after the last completion.
     unsafe { ring.submit(sendmsg_zc(&here, &header)) };
     let (result, mut flags) = ring.wait();

@@ -60,19 +60,18 @@ pub(in crate::socket) type Iovec = linux_raw_sys::general::iovec;
 
 pub(in crate::socket) const CLOEXEC_ON_RECEIVE: u32 = linux_raw_sys::net::MSG_CMSG_CLOEXEC;
 
-/// A header of its parts, padding zeroed; `None` if a length does not fit the field it belongs to.
+/// A header of its parts, padding zeroed.
 ///
 /// An empty control buffer has no address.
 #[inline]
-pub(in crate::socket) fn message_header(
+pub(in crate::socket) const fn message_header(
     name: (*mut c_void, u32),
     data: (*mut c_void, usize),
     control: (*mut c_void, usize),
-) -> Option<MsgHdr> {
-    let named = !name.0.is_null();
-    Some(MsgHdr {
+) -> MsgHdr {
+    MsgHdr {
         msg_name: name.0,
-        msg_namelen: if named { c_int::try_from(name.1).ok()? } else { 0 },
+        msg_namelen: name.1 as c_int,
         #[cfg(target_pointer_width = "64")]
         after_namelen: [0; 4],
         msg_iov: data.0,
@@ -82,7 +81,7 @@ pub(in crate::socket) fn message_header(
         msg_flags: 0,
         #[cfg(target_pointer_width = "64")]
         after_flags: [0; 4],
-    })
+    }
 }
 
 /// A header of a batch; what the kernel counts in it is 0.
