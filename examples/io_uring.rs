@@ -143,7 +143,8 @@ mod server {
             let buffer = cqueue::buffer_select(completion.flags()).ok_or("a message without a buffer")?;
             // SAFETY: the request was made with this header, this completion is looked at once, and the buffer is not
             // given back to the ring before that is done.
-            let (received, data) = unsafe { header.received(&mut buffers[usize::from(buffer)][..filled]) }?;
+            let (received, data) =
+                unsafe { header.received(&mut buffers[usize::from(buffer)][..filled]) }?.into_parts();
             // From here on every descriptor has an owner.
             let mut received = received.complete()?;
             if received.bytes() == 0 && !cqueue::more(completion.flags()) {

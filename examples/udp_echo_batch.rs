@@ -83,8 +83,8 @@ mod server {
                 if let Some(size) = message.find::<UdpGro>() {
                     control.push(&UdpSegment(size?.0.try_into()?))?;
                 }
-                *data = [IoSlice::new(message.filled())];
                 let address = address.insert(message.address().ok_or("a datagram from nowhere")?.clone());
+                *data = [IoSlice::new(message.into_parts().1)];
                 *answer = SendSlot::new(data, control).with_address(address);
             }
 

@@ -166,7 +166,7 @@ fn splitting_a_buffer_of_a_ring() {
         assert!(header.split(&buffer[..20]).is_err());
         assert_eq!(header.split(&buffer).ok()?.messages().count(), 0);
         // SAFETY: it is as a ring leaves it, and there is nothing in it that could be owned.
-        let (mut received, data) = unsafe { header.received(&mut buffer) }.ok()?;
+        let (mut received, data) = unsafe { header.received(&mut buffer) }.ok()?.into_parts();
         Some((received.take_descriptors().count(), data.len()))
     });
     assert_eq!(split, Some((0, 1)));

@@ -128,7 +128,7 @@ fn receive_batch(socket: &UdpSocket, slots: &mut [RecvSlot], rooms: &mut [RecvRo
     assert_eq!(received.len(), BATCH);
     for mut message in received {
         let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
-        let first = message.filled().first().map_or(0, |byte| u32::from(*byte));
+        let first = message.data().first().map_or(0, |byte| u32::from(*byte));
         digest = mix(mix(mix(digest, message.bytes() as u32), first), mark.into());
     }
     digest
@@ -161,8 +161,8 @@ fn echo(echo: &mut Echo) {
                 if let Some(Ok(tos)) = message.find::<IpTos>() {
                     control.push(&tos).expect("there is room");
                 }
-                *data = [IoSlice::new(message.filled())];
                 let address = address.insert(message.address().expect("a sender").clone());
+                *data = [IoSlice::new(message.into_parts().1)];
                 *answer = SendSlot::new(data, control).with_address(address);
             }
             assert_eq!(sendmmsg(&echo.server, &mut answers[..count], SendFlags::empty()), Ok(count));

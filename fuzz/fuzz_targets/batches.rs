@@ -395,7 +395,7 @@ impl Receive {
                 Use::KeepAndTake(count) => kept.push((message, *count)),
                 Use::Draw => {
                     lines(format_args!("{message:?}"));
-                    lines(format_args!("{:?}", message.into_received().messages().collect::<Vec<_>>()));
+                    lines(format_args!("{:?}", message.into_parts().0.messages().collect::<Vec<_>>()));
                 }
             }
         }
@@ -438,12 +438,12 @@ fn numbers(message: &mut ReceivedMessage<'_>) -> Vec<RawFd> {
 
 fn compare(message: &mut ReceivedMessage<'_>, expected: &Expected, name: &Option<SocketAddrAny>) {
     assert_eq!(message.bytes(), expected.bytes);
-    let parts: Vec<_> = message.data().collect();
+    let parts: Vec<_> = message.slices().collect();
     assert_eq!(parts.concat(), expected.data);
     let lens = &expected.size.lens[..expected.size.slices];
     assert!(parts.iter().zip(lens).all(|(part, len)| part.len() <= *len) && parts.len() <= lens.len());
     let first = lens.first().map_or(0, |len| expected.data.len().min(*len));
-    assert_eq!(message.filled(), &expected.data[..first]);
+    assert_eq!(message.data(), &expected.data[..first]);
     assert_eq!(message.address(), name.as_ref());
     expected.written.compare(message);
 }

@@ -11,6 +11,7 @@
 #![no_main]
 
 use ancillary::message::{ControlKind, ScmRights};
+use ancillary::received::ReceivedMessage;
 use ancillary::socket::{MultishotHeader, RecvmsgOut, RecvmsgOutError};
 use ancillary::{ControlMessages, Layout};
 use ancillary_fuzz::table::{self, Open, open, set_of};
@@ -211,7 +212,7 @@ fn descriptors(plan: &Plan) {
     let mut memory = Memory::copy_of(&bytes, plan.misalignment);
     // SAFETY: the bytes stand for what a ring has filled: nobody else owns the descriptors in them, and what is not one is
     // negative.
-    match unsafe { header.received(memory.bytes_mut()) } {
+    match unsafe { header.received(memory.bytes_mut()) }.map(ReceivedMessage::into_parts) {
         Ok((mut received, data)) => {
             assert!(model(name_room, control_room, bytes.len(), fields).is_ok());
             assert_eq!(received.bytes(), payload.len());

@@ -1,9 +1,9 @@
-use super::Received;
+use super::{Received, ReceivedMessage};
 use crate::socket::{MultishotHeader, Parts, RecvmsgOutError, address_at};
 use rustix::net::ReturnFlags;
 
 impl MultishotHeader {
-    /// The owner of what one completion of a multishot RECVMSG has brought, and the data.
+    /// The owner of what one completion of a multishot RECVMSG has brought, with the data.
     ///
     /// `buffer` is the part of the provided buffer that the completion says was filled: as many bytes as its result.
     /// The data is what [`RecvmsgOut::payload`] would be. The [address](Received::address) is `None` if there was no room
@@ -37,14 +37,13 @@ impl MultishotHeader {
     /// buffer.extend(b"data");
     ///
     /// // SAFETY: it is as a ring leaves it, and there is nothing in it that could be owned.
-    /// let (received, data) = unsafe { header.received(&mut buffer) }?;
-    /// let mut received = received.complete()?;
-    /// assert_eq!((received.bytes(), &data[..]), (4, &b"data"[..]));
-    /// assert_eq!(received.take_descriptors().count(), 0);
+    /// let mut message = unsafe { header.received(&mut buffer) }?.complete()?;
+    /// assert_eq!((message.bytes(), message.data()), (4, &b"data"[..]));
+    /// assert_eq!(message.take_descriptors().count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub unsafe fn received<'b>(&self, buffer: &'b mut [u8]) -> Result<(Received<'b>, &'b mut [u8]), RecvmsgOutError> {
+    pub unsafe fn received<'b>(&self, buffer: &'b mut [u8]) -> Result<ReceivedMessage<'b>, RecvmsgOutError> {
         let Parts { fields, name, control, payload, error } = self.parts(buffer);
         let address = match buffer.get(name) {
             // SAFETY: the system has written an address there, as the caller promises, and all of it is there.
@@ -60,7 +59,7 @@ impl MultishotHeader {
         // in them. All bytes are initialised.
         let received = unsafe { Received::from_raw_parts(fields.payload_len, flags, address, control) };
         match error {
-            None => Ok((received, data.get_mut(..payload.len()).unwrap_or_default())),
+            None => Ok(ReceivedMessage::of_data(received, data.get_mut(..payload.len()).unwrap_or_default())),
             // Owned first, then told: what was found is closed here.
             Some(error) => Err(error),
         }

@@ -6,41 +6,98 @@ use core::ops::{Deref, DerefMut};
 /// One message that was received into memory which stays borrowed: the [`Received`] that owns its descriptors, and the
 /// data.
 ///
-/// It is what a [batch](crate::recvmmsg) and a [header that is used again](crate::socket::RecvHeader::received) give.
-/// All that a `Received` can do, this can: it dereferences to one.
+/// It is what a [batch](crate::recvmmsg), a [header that is used again](crate::socket::RecvHeader::received) and a
+/// multishot request of io_uring give. All that a `Received` can do, this can: it dereferences to one.
+///
+/// ```
+/// use ancillary::control::ControlMemory;
+/// use ancillary::recvmmsg;
+/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
+/// use rustix::io::IoSliceMut;
+/// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+///
+/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// rustix::io::write(&there, b"header and data")?;
+///
+/// let (mut header, mut data) = ([0; 6], [0; 64]);
+/// let mut slices = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut data)];
+/// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+/// let mut slots = [RecvSlot::new()];
+/// for mut message in recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)? {
+///     assert_eq!(message.data(), b"header");
+///     assert!(message.slices().eq([&b"header"[..], b" and data"]));
+///     message.data_mut().make_ascii_uppercase();
+///     let (received, header) = message.into_parts();
+///     assert_eq!((received.bytes(), &header[..]), (15, &b"HEADER"[..]));
+/// }
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
 pub struct ReceivedMessage<'b> {
     received: Received<'b>,
-    data: &'b [Slice<'b>],
-    /// Of these slices, whatever becomes of `received`.
-    bytes: usize,
+    /// The part of the first slice that was filled.
+    data: &'b mut [u8],
+    /// The slices after it, and how many bytes came into them, as the call says.
+    others: &'b [Slice<'b>],
+    bytes_of_others: usize,
 }
 
 impl<'b> ReceivedMessage<'b> {
+    /// Of slices into which the call has received.
     #[inline]
-    pub(super) fn new(received: Received<'b>, data: &'b [Slice<'b>]) -> Self {
+    pub(super) fn of_slices(received: Received<'b>, slices: &'b mut [Slice<'b>]) -> Self {
         let bytes = received.bytes();
-        ReceivedMessage { received, data, bytes }
+        let (first, others) = match slices.split_first_mut() {
+            Some((first, others)) => (first.bytes_mut(), &*others),
+            None => Default::default(),
+        };
+        let filled = bytes.min(first.len());
+        let data = first.get_mut(..filled).unwrap_or_default();
+        ReceivedMessage { received, data, others, bytes_of_others: bytes - filled }
     }
 
-    /// The parts of the slices that were filled.
+    /// Of data in one piece.
+    #[cfg(linux_kernel)] // a multishot request's
+    #[inline]
+    pub(super) fn of_data(received: Received<'b>, data: &'b mut [u8]) -> Self {
+        ReceivedMessage { received, data, others: &[], bytes_of_others: 0 }
+    }
+
+    /// The data in the first slice: all of it, if there is one slice and it was long enough.
     ///
-    /// Example: [`recvmmsg`](crate::recvmmsg).
-    pub fn data(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        let mut left = self.bytes;
-        self.data.iter().map_while(move |slice| {
+    /// Example: [the type's](Self).
+    #[inline]
+    pub const fn data(&self) -> &[u8] {
+        self.data
+    }
+
+    /// The same, to be changed where it is: deciphered, for example.
+    ///
+    /// Example: [the type's](Self).
+    #[inline]
+    pub const fn data_mut(&mut self) -> &mut [u8] {
+        self.data
+    }
+
+    /// The data in all of the slices, one after the other, up to where it ends.
+    ///
+    /// Example: [the type's](Self).
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let mut left = self.bytes_of_others;
+        let others = self.others.iter().map_while(move |slice| {
             let filled = slice.bytes().get(..left).unwrap_or(slice.bytes());
             left -= filled.len();
             (!filled.is_empty() || left > 0).then_some(filled)
-        })
+        });
+        let first = (!self.data.is_empty() || self.bytes_of_others > 0).then_some(&*self.data);
+        first.into_iter().chain(others)
     }
 
-    /// The part of the first slice that was filled: all of the data, if there is one slice and it was long enough.
+    /// The owner of the descriptors, and the data in the first slice. They live as long as the memory is borrowed.
     ///
-    /// Example: [`recvmmsg`](crate::recvmmsg).
+    /// Example: [the type's](Self).
     #[inline]
-    pub fn filled(&self) -> &'b [u8] {
-        let data = self.data;
-        data.first().map_or(&[], |first| first.bytes().get(..self.bytes).unwrap_or(first.bytes()))
+    pub fn into_parts(self) -> (Received<'b>, &'b mut [u8]) {
+        (self.received, self.data)
     }
 
     /// This, if all of it arrived.
@@ -70,21 +127,6 @@ impl<'b> ReceivedMessage<'b> {
     pub fn complete(self) -> Result<Self, Truncated> {
         let truncated = self.truncated();
         if truncated.is_empty() { Ok(self) } else { Err(truncated) }
-    }
-
-    /// The owner of the descriptors alone.
-    ///
-    /// ```
-    /// use ancillary::Received;
-    /// use ancillary::received::ReceivedMessage;
-    ///
-    /// fn without_data(message: ReceivedMessage<'_>) -> Received<'_> {
-    ///     message.into_received()
-    /// }
-    /// ```
-    #[inline]
-    pub fn into_received(self) -> Received<'b> {
-        self.received
     }
 }
 

@@ -33,7 +33,7 @@ unsafe impl Sync for RecvRoom<'_, '_> {}
 /// What a call has filled of a room.
 pub(crate) struct Filled<'d, 'c> {
     /// All the slices. How much of them is filled only the call's result says.
-    pub(crate) data: &'d [Slice<'d>],
+    pub(crate) data: &'d mut [Slice<'d>],
     /// The control messages.
     pub(crate) control: &'c mut [MaybeUninit<u8>],
     pub(crate) address: Option<SocketAddrAny>,
@@ -72,11 +72,8 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     /// changed it since.
     #[inline]
     pub(super) unsafe fn filled(&mut self, header: &MsgHdr) -> Filled<'_, '_> {
-        // SAFETY: the caller's promise.
-        let address = unsafe { filled_address(&self.address, header) };
-        // SAFETY: the slices are borrowed exclusively at least for as long as this is.
-        let data = unsafe { slices(self.data) };
-        Filled { data, control: filled_part(self.control, header), address, flags: flags_of(header) }
+        // SAFETY: the caller's promise; the slices are borrowed exclusively at least for as long as this is.
+        unsafe { filled(&self.address, self.data, self.control, header) }
     }
 
     /// What a call has filled of a room that is not used again.
@@ -86,11 +83,8 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     /// As [`filled`](Self::filled).
     #[inline]
     pub(super) unsafe fn into_filled(self, header: &MsgHdr) -> Filled<'d, 'c> {
-        // SAFETY: the caller's promise.
-        let address = unsafe { filled_address(&self.address, header) };
-        // SAFETY: the slices are borrowed exclusively for `'d`.
-        let data = unsafe { slices(self.data) };
-        Filled { data, control: filled_part(self.control, header), address, flags: flags_of(header) }
+        // SAFETY: the caller's promise; the slices are borrowed exclusively for `'d`.
+        unsafe { filled(&self.address, self.data, self.control, header) }
     }
 }
 
@@ -116,11 +110,9 @@ pub(crate) fn receive_one<'d, 'c>(
     let mut header = header_for(&mut address, data, control);
     // SAFETY: all that the header points to is borrowed exclusively until after the call.
     let bytes = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) }?;
-    // SAFETY: that call has succeeded, and nothing else has changed the address.
-    let address = unsafe { filled_address(&address, &header) };
-    // SAFETY: the slices are borrowed exclusively for `'d`.
-    let data = unsafe { slices(data) };
-    Ok((bytes, Filled { data, control: filled_part(control, &header), address, flags: flags_of(&header) }))
+    // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed exclusively for
+    // `'d`.
+    Ok((bytes, unsafe { filled(&address, data, control, &header) }))
 }
 
 /// A header for one call, every field of it set.
@@ -137,6 +129,26 @@ fn header_for(
         data,
         (control.as_mut_ptr().cast(), control_len),
     )
+}
+
+/// What a call has filled of the parts of a room.
+///
+/// # Safety
+///
+/// - A call on `header`, which [`header_for`] has made of these, has succeeded, and nothing else has changed it since.
+/// - Pointer and number of `data` are those of slices that are borrowed exclusively, at least for `'d`.
+#[inline]
+unsafe fn filled<'d, 'c>(
+    address: &MaybeUninit<SocketAddrStorage>,
+    (pointer, number): (*mut c_void, usize),
+    control: &'c mut [MaybeUninit<u8>],
+    header: &MsgHdr,
+) -> Filled<'d, 'c> {
+    // SAFETY: the caller's promise.
+    let address = unsafe { filled_address(address, header) };
+    // SAFETY: the caller's promise; an `IoSliceMut` is a `struct iovec`, and so is a `Slice`.
+    let data = unsafe { core::slice::from_raw_parts_mut(pointer.cast::<Slice<'d>>(), number) };
+    Filled { data, control: filled_part(control, header), address, flags: flags_of(header) }
 }
 
 /// The address a call has written, if any.
@@ -178,38 +190,33 @@ fn named(address: SocketAddrAny) -> Option<SocketAddrAny> {
     (address.address_family() != AddressFamily::UNSPEC).then_some(address)
 }
 
-/// One of the slices a room has for data, after the call: to be read.
+/// One of the slices a room has for data, after the call.
 ///
 /// rustix's slices and the standard library's, each a `struct iovec`, give their bytes by different names.
 #[repr(transparent)]
 pub(crate) struct Slice<'d> {
     raw: backend::Iovec,
-    borrowed: PhantomData<&'d [u8]>,
+    borrowed: PhantomData<&'d mut [u8]>,
 }
 
-// SAFETY: it is a shared borrow of bytes.
+// SAFETY: it is an exclusive borrow of bytes.
 unsafe impl Send for Slice<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Slice<'_> {}
 
-impl<'d> Slice<'d> {
+#[allow(clippy::unnecessary_cast, reason = "linux-raw-sys has Linux's own integer for it on some processors")]
+impl Slice<'_> {
     #[inline]
-    #[allow(clippy::unnecessary_cast, reason = "linux-raw-sys has Linux's own integer for it on some processors")]
-    pub(crate) const fn bytes(&self) -> &'d [u8] {
-        // SAFETY: this was a slice that is borrowed for `'d`, and is only read from now on.
+    pub(crate) const fn bytes(&self) -> &[u8] {
+        // SAFETY: pointer and length are those of a slice that this borrows exclusively.
         unsafe { core::slice::from_raw_parts(self.raw.iov_base.cast(), self.raw.iov_len as usize) }
     }
-}
 
-/// The slices a room has for data.
-///
-/// # Safety
-///
-/// Pointer and number are those of slices that are borrowed, exclusively, at least for `'d`.
-#[inline]
-unsafe fn slices<'d>((pointer, number): (*mut c_void, usize)) -> &'d [Slice<'d>] {
-    // SAFETY: the caller's promise; an `IoSliceMut` is a `struct iovec`, and so is this.
-    unsafe { core::slice::from_raw_parts(pointer.cast::<Slice<'d>>(), number) }
+    #[inline]
+    pub(crate) const fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and nobody else has a borrow of this.
+        unsafe { core::slice::from_raw_parts_mut(self.raw.iov_base.cast(), self.raw.iov_len as usize) }
+    }
 }
 
 #[inline]

@@ -214,7 +214,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
                     let looked_at = random.below(4);
                     let sent: Vec<_> = connection.on_their_way.drain(..batch.len()).collect();
                     for (message, sent) in batch.zip(sent).take(looked_at) {
-                        look_at(message.into_received(), &sent, kept, random, account);
+                        look_at(message.into_parts().0, &sent, kept, random, account);
                     }
                 }
                 Err(error) => assert_eq!((error, connection.on_their_way.len()), (Errno::AGAIN, 0)),
@@ -232,7 +232,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
                         let sent = connection.on_their_way.pop_front().unwrap();
                         // SAFETY: that call has succeeded with these flags, and this is the one owner.
                         let message = unsafe { header.received(bytes, flags) };
-                        look_at(message.into_received(), &sent, kept, random, account);
+                        look_at(message.into_parts().0, &sent, kept, random, account);
                     }
                     Err(error) => assert_eq!((error, connection.on_their_way.len()), (Errno::AGAIN, 0)),
                 }

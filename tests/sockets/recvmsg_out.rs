@@ -180,7 +180,7 @@ fn all_of_the_provided_buffer_will_do() {
     let message = plan.header().split(&bytes).unwrap();
     assert_eq!((message.payload(), message.data_truncated()), (&b"data"[..], false));
     // SAFETY: there is nothing in it that could be owned.
-    let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+    let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     assert_eq!((received.bytes(), &*data), (4, &b"data"[..]));
     assert!(received.complete().is_ok());
 }
@@ -251,7 +251,7 @@ fn flags_are_told() {
         assert_eq!(message.data_truncated(), truncated.contains(Truncated::DATA));
         assert_eq!(message.control_truncated(), truncated.contains(Truncated::CONTROL));
         // SAFETY: there is nothing in it that could be owned.
-        let (received, _) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+        let received = unsafe { plan.header().received(&mut bytes) }.unwrap();
         assert_eq!(received.flags(), ReturnFlags::from_bits_retain(flags as u32));
         assert_eq!(received.truncated(), truncated);
     }
@@ -264,7 +264,7 @@ fn flags_are_told() {
         assert_eq!((message.payload(), message.payload_len()), (&b"data"[..], 1000));
         assert!(message.data_truncated());
         // SAFETY: there is nothing in it that could be owned.
-        let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+        let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (1000, &b"data"[..]));
         assert_eq!(received.complete().err(), Some(Truncated::DATA));
     }
@@ -276,7 +276,7 @@ fn a_name_that_was_cut_is_no_address() {
         let mut bytes = plan.bytes();
         assert_eq!(plan.header().split(&bytes).unwrap().name_truncated(), name.len() > name_room);
         // SAFETY: the name is an address, or too short to be one, or an address that is cut.
-        let (received, _) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+        let received = unsafe { plan.header().received(&mut bytes) }.unwrap();
         received.address().cloned()
     };
     for address in [
@@ -323,7 +323,7 @@ fn descriptors_are_owned_and_closed() {
         let plan = Plan { name_room: 28, control_room: 128, control: &control, payload: b"data", ..PLAIN };
         let mut bytes = plan.bytes();
         // SAFETY: the bytes stand for a completion, and nothing else owns the descriptors.
-        let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+        let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (4, &b"data"[..]));
         let kept: Vec<_> = received.take_descriptors().take(taken).map(Result::unwrap).collect();
         assert!(kept.iter().zip(&sent).all(|(kept, sent)| same_file(kept, sent)));
@@ -341,7 +341,7 @@ fn descriptors_are_taken_beside_the_data() {
     let plan = Plan { control_room: control.len(), control: &control, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     // SAFETY: as above.
-    let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+    let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     data.make_ascii_uppercase();
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
     assert_eq!(descriptors.len(), 1);
@@ -359,7 +359,8 @@ fn at_every_misalignment() {
             let plan = Plan { name_room, control_room: control.len(), control: &control, payload: b"x", ..PLAIN };
             let mut memory = [&vec![DIRT; misalignment][..], &plan.bytes()].concat();
             // SAFETY: as above.
-            let (mut received, data) = unsafe { plan.header().received(&mut memory[misalignment..]) }.unwrap();
+            let (mut received, data) =
+                unsafe { plan.header().received(&mut memory[misalignment..]) }.unwrap().into_parts();
             assert_eq!((take_all(&mut received).len(), &*data), (2, &b"x"[..]));
         }
     }
@@ -432,7 +433,7 @@ fn a_control_message_that_claims_too_much() {
     let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     // SAFETY: as above.
-    let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap();
+    let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     assert_eq!(&*data, b"data");
     let first = received.messages().next();
     assert!(matches!(first, Some(Err(ControlError::LengthBeyondBuffer { claimed: 1000, .. }))));

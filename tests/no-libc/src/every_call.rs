@@ -40,7 +40,7 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let mut batch = recvmmsg(there, &mut slots, &mut rooms, RecvFlags::empty(), timeout).ok()?;
     for sent in [&b"one"[..], b"three"] {
         let mut message = batch.next()?;
-        if message.filled() != sent || message.find::<ScmCredentials>()?.ok()? != who {
+        if message.data() != sent || message.find::<ScmCredentials>()?.ok()? != who {
             return None;
         }
     }

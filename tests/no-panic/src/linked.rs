@@ -210,10 +210,11 @@ linked! { LINKED_RECEIVED:
     ReceivedBatch::size_hint as fn(_) -> _,
     drop_in_place::<ReceivedBatch<'_>> as unsafe fn(_),
     <ReceivedBatch<'_> as Debug>::fmt as fn(_, _) -> _,
-    data as fn(_) -> _,
-    ReceivedMessage::filled as fn(_) -> _,
+    slices as fn(_) -> _,
+    ReceivedMessage::data as fn(_) -> _,
+    ReceivedMessage::data_mut as fn(_) -> _,
     ReceivedMessage::complete as fn(_) -> _,
-    ReceivedMessage::into_received as fn(_) -> _,
+    ReceivedMessage::into_parts as fn(_) -> _,
     ReceivedMessage::deref as fn(_) -> _,
     ReceivedMessage::deref_mut as fn(_) -> _,
     drop_in_place::<ReceivedMessage<'_>> as unsafe fn(_),
@@ -239,9 +240,9 @@ fn fold_all_descriptors(descriptors: TakeDescriptors<'_>) -> usize {
     TakeDescriptors::fold(descriptors, 0_usize, |count, _| count.wrapping_add(1))
 }
 
-/// Walks the iterator that `ReceivedMessage::data` gives.
-fn data(message: &ReceivedMessage<'_>) -> usize {
-    ReceivedMessage::data(message).map(<[u8]>::len).max().unwrap_or_default()
+/// Walks the iterator that `ReceivedMessage::slices` gives.
+fn slices(message: &ReceivedMessage<'_>) -> usize {
+    ReceivedMessage::slices(message).map(<[u8]>::len).max().unwrap_or_default()
 }
 
 linked! { LINKED_SOCKET:

@@ -70,7 +70,7 @@ fn waiting_for_one() {
     rooms!(rooms: 4 of 4 bytes, ROOM);
     let mut slots = slots::<4>();
     let batch = recvmmsg(&there, &mut slots, &mut rooms, WAIT_FOR_ONE, None).unwrap();
-    assert!(batch.map(|message| message.filled()[0]).eq([0, 1]));
+    assert!(batch.map(|message| message.data()[0]).eq([0, 1]));
 }
 
 /// The time has run out before anything arrived, and is looked at after the first message.
@@ -81,7 +81,7 @@ fn a_timeout_ends_after_a_message() {
     let mut slots = slots::<4>();
     for expected in 0..3 {
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(Duration::ZERO)).unwrap();
-        assert!(batch.map(|message| message.filled()[0]).eq([expected]));
+        assert!(batch.map(|message| message.data()[0]).eq([expected]));
     }
     // Time enough for what is there, however slow this machine: the number of rooms ends the batch.
     for timeout in [Duration::from_secs(3600), Duration::from_secs(u64::MAX), Duration::MAX] {
@@ -99,7 +99,7 @@ fn a_timeout_that_is_shorter_than_a_call() {
     for expected in 0..4 {
         let timeout = Some(Duration::from_nanos(1));
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), timeout).unwrap();
-        assert!(batch.map(|message| message.filled()[0]).eq([expected]));
+        assert!(batch.map(|message| message.data()[0]).eq([expected]));
     }
 }
 
@@ -116,7 +116,7 @@ fn urgent_data_ends_a_batch() {
     let mut batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::OOB, None).unwrap();
     assert_eq!((batch.len(), batch.error()), (1, None));
     let message = batch.next().unwrap();
-    assert_eq!((message.filled(), message.flags()), (&b"!"[..], ReturnFlags::OOB));
+    assert_eq!((message.data(), message.flags()), (&b"!"[..], ReturnFlags::OOB));
 }
 
 /// One message, into the first of two rooms; the second has more slices than the system takes.
@@ -134,8 +134,8 @@ fn a_batch_that_fails_in_the_middle(there: &OwnedFd) -> Option<Errno> {
     let mut batch = recvmmsg(there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
     let error = batch.error();
     assert_eq!(batch.len(), 1);
-    let mut message = batch.next().unwrap();
-    assert_eq!((message.filled(), take_all(&mut message).len()), (&[0][..], 2));
+    let (mut received, data) = batch.next().unwrap().into_parts();
+    assert_eq!((&data[..], take_all(&mut received).len()), (&[0][..], 2));
     error
 }
 

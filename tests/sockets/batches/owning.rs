@@ -54,7 +54,7 @@ fn a_panic_while_walking_closes_the_rest() {
     let before = open_descriptors();
     let unwound = catch_unwind(AssertUnwindSafe(|| {
         for message in recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap() {
-            if message.filled() == [1] {
+            if message.data() == [1] {
                 std::panic::resume_unwind(Box::new("in the middle"));
             }
         }
@@ -86,7 +86,7 @@ fn an_owner_outlives_the_walk_but_not_the_rooms() {
     let mut kept: Vec<_> = batch.collect();
     kept.reverse();
     for (mut message, number) in kept.into_iter().zip([2, 1, 0]) {
-        assert_eq!(message.filled(), [number]);
+        assert_eq!(message.data(), [number]);
         assert_eq!(take_all(&mut message).len(), 1);
     }
 }

@@ -28,7 +28,7 @@ fn each_message_has_its_own_result() {
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
         assert_eq!((batch.len(), batch.error()), (3, None));
         let found: Vec<(Vec<u8>, usize)> =
-            batch.map(|mut message| (message.filled().to_vec(), take_all(&mut message).len())).collect();
+            batch.map(|mut message| (message.data().to_vec(), take_all(&mut message).len())).collect();
         assert_eq!(found, [(b"none".to_vec(), 0), (b"two of them".to_vec(), 2), (vec![], 1)]);
     }
 }
@@ -59,7 +59,7 @@ fn what_one_call_changed_the_next_sets_anew() {
         send(&named, b"seventeen letters", &borrowed(&sent)).unwrap();
         for mut message in recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap() {
             assert!(message.data_truncated() && !message.control_truncated());
-            assert_eq!(message.filled(), b"seventeen letter");
+            assert_eq!(message.data(), b"seventeen letter");
             assert_eq!(take_all(&mut message).len(), 4);
             let address = SocketAddrUnix::try_from(message.address().unwrap().clone()).unwrap();
             assert_eq!(address, abstract_name("a-rather-long-name"));
@@ -86,9 +86,9 @@ fn each_message_is_truncated_by_itself() {
     let before = open_descriptors();
     let mut batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
     assert_eq!(batch.next().unwrap().complete().err(), Some(Truncated::DATA | Truncated::CONTROL));
-    let mut whole = batch.next().unwrap().complete().unwrap();
+    let (mut whole, data) = batch.next().unwrap().complete().unwrap().into_parts();
     assert_eq!(open_descriptors().len(), before.len() + 1, "what was not whole is closed");
-    assert_eq!((whole.filled(), take_all(&mut whole).len()), (&b"last"[..], 1));
+    assert_eq!((&data[..], take_all(&mut whole).len()), (&b"last"[..], 1));
 }
 
 fn fewer_rooms_than_slots_and_the_other_way_round() {
@@ -114,8 +114,9 @@ fn many_slices_for_each_message() {
     let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
     let mut slots = slots::<4>();
     let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
-    let batch = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
-    let found: Vec<(usize, Vec<&[u8]>)> = batch.map(|message| (message.bytes(), message.data().collect())).collect();
+    let messages: Vec<_> = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap().collect();
+    let found: Vec<(usize, Vec<&[u8]>)> =
+        messages.iter().map(|message| (message.bytes(), message.slices().collect())).collect();
     // With MSG_TRUNC the length is that of the datagram, but the data is what fits.
     let expected: [(usize, Vec<&[u8]>); 4] = [
         (8, vec![b"ab", b"", b"cdef", b"gh"]),
@@ -124,10 +125,16 @@ fn many_slices_for_each_message() {
         (12, vec![b"ab", b"", b"cdef", b"ghij"]),
     ];
     assert_eq!(found, expected);
+    drop(messages);
     // Only the first slice.
     send_plain(&here, b"abcdefgh").unwrap();
-    let batch = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
-    assert!(batch.map(|message| message.filled()).eq([b"ab"]));
+    let mut batch = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
+    let mut message = batch.next().unwrap();
+    assert_eq!(message.data(), b"ab");
+    // It can be changed where it is.
+    message.data_mut().reverse();
+    assert!(message.slices().eq([&b"ba"[..], b"", b"cdef", b"gh"]));
+    assert_eq!(message.into_parts().1, b"ba");
 }
 
 fn each_sender_has_its_address() {
@@ -206,7 +213,7 @@ fn a_peeked_batch_owns_what_it_was_shown() {
     let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT | RecvFlags::PEEK, None).unwrap();
     // The same message three times, with descriptors of its own each time.
     assert_eq!(open_descriptors().len(), before.len() + 6);
-    assert!(batch.map(|message| message.filled()[0]).eq([0, 0, 0]));
+    assert!(batch.map(|message| message.data()[0]).eq([0, 0, 0]));
     assert_eq!(open_descriptors(), before);
     assert_eq!(recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap().len(), 1);
 }

@@ -81,7 +81,7 @@ impl Shots {
         let (result, flags) = self.ring.wait();
         let filled = self.buffers.filled(result.unwrap(), flags);
         // SAFETY: the request was made with this header, and this completion is looked at once.
-        let (received, data) = unsafe { self.header.received(filled) }.unwrap();
+        let (received, data) = unsafe { self.header.received(filled) }.unwrap().into_parts();
         (look(received, data), has_more(flags))
     }
 }
@@ -130,7 +130,7 @@ fn buffers_of_the_old_kind() {
         let id = usize::from(cqueue::buffer_select(flags).unwrap()) - 10;
         let filled = &mut memory[id * LEN..][..result.unwrap()];
         // SAFETY: the request was made with this header, and this completion is looked at once.
-        let (mut received, data) = unsafe { header.received(filled) }.unwrap();
+        let (mut received, data) = unsafe { header.received(filled) }.unwrap().into_parts();
         assert_eq!((take_all(&mut received).len(), &*data), (count, &b"data"[..]));
     }
     drop(ring);
@@ -150,7 +150,7 @@ fn buffers_are_used_again() {
         let (result, flags) = shots.ring.wait();
         let filled = shots.buffers.filled(result.unwrap(), flags);
         // SAFETY: the request was made with this header, and this completion is looked at once.
-        let (mut received, _) = unsafe { shots.header.received(filled) }.unwrap();
+        let mut received = unsafe { shots.header.received(filled) }.unwrap();
         // What lies in the room from the round before is not there.
         assert_eq!(take_all(&mut received).len(), count);
         drop(received);
@@ -207,7 +207,7 @@ fn many_messages_in_one_buffer() {
         assert_eq!((result, has_more(flags)), (header.payload_offset() + len, true));
         let filled = buffers.filled_from(start, result, flags);
         // SAFETY: the request was made with this header, and this completion is looked at once.
-        let (mut received, data) = unsafe { header.received(filled) }.unwrap();
+        let (mut received, data) = unsafe { header.received(filled) }.unwrap().into_parts();
         assert_eq!((take_all(&mut received).len(), &*data), (count, &text[..]));
         start += result;
     }
@@ -224,7 +224,7 @@ fn what_is_left_of_a_buffer_is_too_short() {
     send(&here, b"1", &borrowed(&files(1))).unwrap();
     let (result, flags) = ring.wait();
     // SAFETY: the request was made with this header, and this completion is looked at once.
-    let (mut received, _) = unsafe { header.received(buffers.filled(result.unwrap(), flags)) }.unwrap();
+    let mut received = unsafe { header.received(buffers.filled(result.unwrap(), flags)) }.unwrap();
     assert_eq!(take_all(&mut received).len(), 1);
     drop(received);
 
@@ -459,7 +459,7 @@ fn names_and_their_room() {
         assert_eq!((message.payload(), message.flags()), (&b"data"[..], ReturnFlags::empty()));
 
         // SAFETY: the request was made with this header, and this completion is looked at once.
-        let (received, data) = unsafe { shots.header.received(filled) }.unwrap();
+        let (received, data) = unsafe { shots.header.received(filled) }.unwrap().into_parts();
         let whole = (name_room >= 16).then(|| here.local_addr().unwrap().into());
         assert_eq!(received.address(), whole.as_ref());
         assert_eq!(&*data, b"data");
@@ -495,7 +495,7 @@ fn the_longest_name_of_all() {
         let whole = [&address.sun_family.to_ne_bytes()[..], &path, &[0]].concat();
         assert_eq!((message.name(), message.name_truncated()), (&whole[..], false));
         // SAFETY: the request was made with this header, and this completion is looked at once.
-        let (mut received, _) = unsafe { shots.header.received(filled) }.unwrap();
+        let mut received = unsafe { shots.header.received(filled) }.unwrap();
         assert_eq!(received.address().unwrap().addr_len() as usize, whole.len());
         assert_eq!(take_all(&mut received).len(), 1);
     }
@@ -627,7 +627,7 @@ fn what_came_before_the_request_was_cancelled() {
             Ok(result) => {
                 let filled = shots.buffers.filled(result, flags);
                 // SAFETY: the request was made with this header, and this completion is looked at once.
-                let (mut received, _) = unsafe { shots.header.received(filled) }.unwrap();
+                let mut received = unsafe { shots.header.received(filled) }.unwrap();
                 descriptors += received.take_descriptors().map(Result::unwrap).count();
             }
             Err(error) => assert_eq!((error, ended), (Errno::CANCELED, true)),

@@ -202,8 +202,8 @@ fn a_header_to_receive_is_used_again() {
         unsafe { ring.submit(recvmsg_with(&there, &mut header, CLOEXEC_ON_RECEIVE)) };
         let bytes = ring.wait().0.unwrap();
         // SAFETY: that call has succeeded with these flags.
-        let mut message = unsafe { header.received(bytes, CLOEXEC_ON_RECEIVE) };
-        assert_eq!((message.filled(), take_all(&mut message).len()), (text.as_bytes(), count));
+        let (mut received, data) = unsafe { header.received(bytes, CLOEXEC_ON_RECEIVE) }.into_parts();
+        assert_eq!((&data[..], take_all(&mut received).len()), (text.as_bytes(), count));
     }
 }
 
@@ -226,7 +226,7 @@ fn many_headers_at_once() {
         // SAFETY: that call, on this header, has succeeded with these flags.
         let mut message = unsafe { headers[index as usize].received(result.unwrap(), CLOEXEC_ON_RECEIVE) };
         let count = take_all(&mut message).len();
-        assert_eq!(message.filled(), [count as u8]);
+        assert_eq!(message.data(), [count as u8]);
         counts.push(count);
     }
     counts.sort();
@@ -291,7 +291,7 @@ fn who_has_sent_a_datagram() {
     // SAFETY: that call has succeeded with these flags.
     let message = unsafe { header.received(bytes, RecvFlags::empty()) };
     assert_eq!(message.address(), Some(&here.local_addr().unwrap().into()));
-    assert_eq!(message.filled(), b"data");
+    assert_eq!(message.data(), b"data");
 }
 
 /// The data is the system's until it says so, in a second completion.
