@@ -5,7 +5,7 @@
 //! - `sockets`: the crate makes the target's system calls; then `platform="…"` is whose constants they take, named as
 //!   the files of `src/platform`.
 //! - `backend="…"`: whether it makes them itself, `linux_raw`, or has the C library make them, `libc`.
-//! - `batched_calls`: `sendmmsg` and `recvmmsg` are among them.
+//! - `batched_sending`, `batched_receiving`: `sendmmsg`, `recvmmsg` are among them.
 //! - `linux_kernel`: the kernel behind them is Linux.
 //! - `linux_socket_header="…"`: whose `asm/socket.h` Linux has for the processor.
 //! - `ip_pktinfo`: `IP_PKTINFO` is there, with Linux's `struct in_pktinfo`.
@@ -129,14 +129,26 @@ impl Target {
         if raw { "linux_raw" } else { "libc" }
     }
 
-    /// Whether the kernel has them: the C libraries of FreeBSD and musl (OpenHarmony's is one) have loops of their own
-    /// under these names, which mean something else. `--cfg ancillary_batches_by_loop` does without: for testing what is
-    /// in their place.
+    /// Whether the kernel has calls for many messages. (FreeBSD's C library has loops of its own under these names, which
+    /// mean something else.) `--cfg ancillary_batches_by_loop` does without: for testing what is in their place.
     fn has_batched_calls(&self) -> bool {
-        let musls = matches!(self.env.as_str(), "musl" | "ohos") && self.backend() == "libc";
         env::var_os("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP").is_none()
             && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
-            && !musls
+    }
+
+    /// musl, of which OpenHarmony's is one, makes the calls, if it is it that is called.
+    fn musl_makes_calls(&self) -> bool {
+        matches!(self.env.as_str(), "musl" | "ohos") && self.backend() == "libc"
+    }
+
+    /// 64-bit musl's is a loop, which goes on after a message that a stream took in part.
+    fn has_batched_sending(&self) -> bool {
+        self.has_batched_calls() && !(self.musl_makes_calls() && self.pointer_width == 64)
+    }
+
+    /// Where Linux has no call with 32-bit times, musl makes a timeout of none into one of zero.
+    fn has_batched_receiving(&self) -> bool {
+        self.has_batched_calls() && !(self.musl_makes_calls() && self.arch == "riscv32")
     }
 
     fn has_io_uring_crate(&self) -> bool {
@@ -235,7 +247,8 @@ fn main() {
     for (name, holds) in [
         ("has_native_layout", target.layout().is_some()),
         ("sockets", platform.is_some()),
-        ("batched_calls", target.has_batched_calls()),
+        ("batched_sending", target.has_batched_sending()),
+        ("batched_receiving", target.has_batched_receiving()),
         ("linux_kernel", linux_kernel),
         // NetBSD's structure has the same name and other fields; FreeBSD's is too new for its older releases.
         ("ip_pktinfo", one_of(&["linux", "apple", "illumos"])),

@@ -11,13 +11,12 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny};
 
-#[cfg(batched_calls)]
-use super::backend::{MMsgHdr, batch_header};
-#[cfg(not(batched_calls))]
-use by_loop::{MMsgHdr, batch_header};
+use super::backend::{MMsgHdr, MsgHdr};
 
-#[cfg(not(batched_calls))]
-mod by_loop;
+#[cfg(not(batched_receiving))]
+mod receive_by_loop;
+#[cfg(not(batched_sending))]
+mod send_by_loop;
 
 /// One message of a batch to send: data, control messages and perhaps an address, all borrowed for as long as it lives.
 ///
@@ -42,7 +41,7 @@ impl<'a> SendSlot<'a> {
     /// Example: [`sendmmsg`].
     #[inline]
     pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Self {
-        SendSlot { raw: batch_header(SendHeader::new(data, control).into_raw()), borrowed: PhantomData }
+        SendSlot { raw: batched(SendHeader::new(data, control).into_raw()), borrowed: PhantomData }
     }
 
     /// A message without data, control messages and address: to fill an array with.
@@ -90,7 +89,6 @@ impl<'a> SendSlot<'a> {
     ///
     /// Example: [`sendmmsg`].
     #[inline]
-    #[allow(clippy::unnecessary_cast, reason = "the field is an int on some systems, a long on others")]
     pub const fn sent(&self) -> usize {
         self.raw.msg_len as usize
     }
@@ -149,7 +147,7 @@ pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFla
     let (headers, count) = (messages.as_mut_ptr().cast(), messages.len());
     // SAFETY: the headers are prepared, and what they point to is borrowed until after the call. So are the descriptors
     // in them: a native writer takes no others.
-    unsafe { call::sendmmsg(socket.as_fd(), headers, count, flags) }
+    unsafe { call::sendmmsg(socket.as_fd(), headers, count, flags.bits()) }
 }
 
 /// Memory for the header of one message that is received in a batch: a `struct mmsghdr`.
@@ -190,7 +188,6 @@ impl RecvSlot {
     /// [`receive`] was called with both, has said that it received this message, and nothing else has changed them
     /// since.
     #[inline]
-    #[allow(clippy::unnecessary_cast, reason = "the field is an int on some systems, a long on others")]
     pub(crate) unsafe fn filled<'b>(&self, room: &'b mut RecvRoom<'_, '_>) -> (Filled<'b, 'b>, usize) {
         // SAFETY: `receive` has written it.
         let raw = unsafe { self.raw.assume_init_ref() };
@@ -250,7 +247,7 @@ pub(crate) fn receive(
 ) -> Result<Batch, Errno> {
     let mut count = 0;
     for (slot, room) in slots.iter_mut().zip(rooms) {
-        slot.raw.write(batch_header(room.prepare()));
+        slot.raw.write(batched(room.prepare()));
         count += 1;
     }
     if count == 0 {
@@ -260,7 +257,13 @@ pub(crate) fn receive(
     let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
     // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
     // call.
-    unsafe { call::recvmmsg(socket, headers, count, flags, timeout) }
+    unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) }
+}
+
+/// A header of a batch. The call counts in it.
+#[inline]
+const fn batched(header: MsgHdr) -> MMsgHdr {
+    MMsgHdr { msg_hdr: header, msg_len: 0 }
 }
 
 /// How a batch was received.
@@ -271,46 +274,33 @@ pub(crate) struct Batch {
     pub(crate) error: Option<Errno>,
 }
 
-/// The system's calls.
-#[cfg(batched_calls)]
+/// The system's calls, or what stands for them.
 mod call {
-    use super::super::backend;
-    use super::{Batch, BorrowedFd, Duration, Errno, MMsgHdr, RecvFlags, SendFlags};
+    #[cfg(not(batched_receiving))]
+    pub(super) use super::receive_by_loop::{WAIT_FOR_ONE, recvmmsg};
+    #[cfg(not(batched_sending))]
+    pub(super) use super::send_by_loop::sendmmsg;
+    #[cfg(batched_sending)]
+    pub(super) use crate::socket::backend::sendmmsg;
 
+    #[cfg(batched_receiving)]
     pub(super) const WAIT_FOR_ONE: u32 = crate::platform::MSG_WAITFORONE as u32;
 
     /// # Safety
     ///
-    /// `count` headers, and everything they point to, can be read until the call returns, and the headers written.
-    /// Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
-    #[inline]
-    pub(super) unsafe fn sendmmsg(
-        socket: BorrowedFd<'_>,
-        headers: *mut MMsgHdr,
-        count: usize,
-        flags: SendFlags,
-    ) -> Result<usize, Errno> {
-        // SAFETY: the caller's promise is the backend's.
-        unsafe { backend::sendmmsg(socket, headers, count, flags.bits()) }
-    }
-
-    /// # Safety
-    ///
     /// `count` headers, and everything they point to, can be written until the call returns.
+    #[cfg(batched_receiving)]
     #[inline]
     pub(super) unsafe fn recvmmsg(
-        socket: BorrowedFd<'_>,
-        headers: *mut MMsgHdr,
+        socket: rustix::fd::BorrowedFd<'_>,
+        headers: *mut super::MMsgHdr,
         count: usize,
-        flags: RecvFlags,
-        timeout: Option<Duration>,
-    ) -> Result<Batch, Errno> {
+        flags: u32,
+        timeout: Option<core::time::Duration>,
+    ) -> Result<super::Batch, rustix::io::Errno> {
         // SAFETY: the caller's promise is the backend's.
-        let received = unsafe { backend::recvmmsg(socket, headers, count, flags.bits(), timeout) }?;
+        let received = unsafe { crate::socket::backend::recvmmsg(socket, headers, count, flags, timeout) }?;
         // More than there are headers are not looked at, whatever is said.
-        Ok(Batch { count: received.min(count), error: None })
+        Ok(super::Batch { count: received.min(count), error: None })
     }
 }
-
-#[cfg(not(batched_calls))]
-use by_loop as call;

@@ -46,7 +46,13 @@
 //! | Linux on arm (little-endian) | raw | `sendmsg`, `recvmsg` | `sendmmsg`, `recvmmsg`; `recvmmsg_time64` if the kernel lacks the latter |
 //! | Linux on x86, s390x | raw | `socketcall` of `SYS_SENDMSG`, `SYS_RECVMSG` | `socketcall` of `SYS_SENDMMSG`, `SYS_RECVMMSG` |
 //! | Linux on other processors and with the x32 ABI, Android, NetBSD, OpenBSD | libc | `sendmsg()`, `recvmsg()` | `sendmmsg()`, `recvmmsg()` |
-//! | other systems, FreeBSD among them, and musl | libc | `sendmsg()`, `recvmsg()` | a loop of these |
+//! | Linux with musl, where the backend is libc: 64-bit | libc | `sendmsg()`, `recvmsg()` | a loop of `sendmsg()`; `recvmmsg()` |
+//! | the same, riscv32 | libc | `sendmsg()`, `recvmsg()` | `sendmmsg()`; a loop of `recvmsg()` |
+//! | other systems, FreeBSD among them | libc | `sendmsg()`, `recvmsg()` | a loop of these |
+//!
+//! The loops are this crate's, where the kernel has no such call, or the C library makes something else of it: FreeBSD's
+//! two are loops that look at the timeout before the first message only, 64-bit musl's `sendmmsg` is one that goes on
+//! after a message that a stream took in part, and its `recvmmsg` on riscv32 takes no timeout for one of zero.
 //!
 //! The raw backend makes Linux's system calls itself and gives them the kernel's own structures; with it the crate does
 //! not depend on the `libc` crate. (rustix does, on loongarch64 and s390x.) The differences to a C library's functions:

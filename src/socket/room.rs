@@ -221,7 +221,7 @@ impl Slice<'_> {
 
 #[inline]
 #[allow(clippy::unnecessary_cast, reason = "the field is an int to C libraries, an unsigned one to Linux")]
-const fn flags_of(header: &MsgHdr) -> u32 {
+pub(super) const fn flags_of(header: &MsgHdr) -> u32 {
     header.msg_flags as u32
 }
 

@@ -1,15 +1,13 @@
 //! System calls through the C library.
 
+#[cfg(any(batched_sending, batched_receiving))]
+use super::MMsgHdr;
 use core::ffi::{c_int, c_void};
 use rustix::fd::{AsRawFd, BorrowedFd};
 use rustix::io::Errno;
 
 /// The target's `struct msghdr`.
 pub(in crate::socket) type MsgHdr = ::libc::msghdr;
-
-/// The target's `struct mmsghdr`.
-#[cfg(batched_calls)]
-pub(in crate::socket) type MMsgHdr = ::libc::mmsghdr;
 
 /// The target's `struct iovec`.
 pub(in crate::socket) type Iovec = ::libc::iovec;
@@ -41,16 +39,6 @@ pub(in crate::socket) fn message_header(
         header.msg_controllen = control.1.try_into().unwrap_or(i32::MAX as _);
     }
     header
-}
-
-/// A header of a batch; what the system counts in it is 0.
-#[cfg(batched_calls)]
-#[inline]
-pub(in crate::socket) fn batch_header(header: MsgHdr) -> MMsgHdr {
-    // SAFETY: every field of `mmsghdr` is an integer or a raw pointer, for which zero is a value.
-    let mut batch_header: MMsgHdr = unsafe { core::mem::zeroed() };
-    batch_header.msg_hdr = header;
-    batch_header
 }
 
 /// How many bytes of control messages a call says it has received.
@@ -91,7 +79,7 @@ pub(in crate::socket) unsafe fn recvmsg(
 /// # Safety
 ///
 /// `headers` points at `count` headers that can be written, of each of which [`sendmsg`]'s promise holds.
-#[cfg(batched_calls)]
+#[cfg(batched_sending)]
 #[inline]
 pub(in crate::socket) unsafe fn sendmmsg(
     socket: BorrowedFd<'_>,
@@ -101,7 +89,9 @@ pub(in crate::socket) unsafe fn sendmmsg(
 ) -> Result<usize, Errno> {
     // SAFETY: the call reads as many headers as it is told of, at most so many as there are, and what they point to, and
     // writes their lengths: the caller promises that it may.
-    result(unsafe { ::libc::sendmmsg(socket.as_raw_fd(), headers, clamped(count), flags as _) } as ::libc::ssize_t)
+    result(
+        unsafe { ::libc::sendmmsg(socket.as_raw_fd(), headers.cast(), clamped(count), flags as _) } as ::libc::ssize_t
+    )
 }
 
 /// Receives several messages. Returns how many were received, and writes to each header how many bytes of data.
@@ -111,7 +101,7 @@ pub(in crate::socket) unsafe fn sendmmsg(
 /// # Safety
 ///
 /// `headers` points at `count` headers that can be written, of each of which [`recvmsg`]'s promise holds.
-#[cfg(batched_calls)]
+#[cfg(batched_receiving)]
 #[inline]
 pub(in crate::socket) unsafe fn recvmmsg(
     socket: BorrowedFd<'_>,
@@ -132,7 +122,7 @@ pub(in crate::socket) unsafe fn recvmmsg(
     let left = left.as_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
     // SAFETY: the call writes as many headers as it is told of, at most so many as there are, and what they point to: the
     // caller promises that it may. The timeout is null or lives until after the call.
-    let returned = unsafe { ::libc::recvmmsg(socket.as_raw_fd(), headers, clamped(count), flags as _, left) };
+    let returned = unsafe { ::libc::recvmmsg(socket.as_raw_fd(), headers.cast(), clamped(count), flags as _, left) };
     result(returned as ::libc::ssize_t)
 }
 
@@ -151,7 +141,7 @@ pub(in crate::socket) fn set_option(
 }
 
 /// As many headers as the system can be told of.
-#[cfg(batched_calls)]
+#[cfg(any(batched_sending, batched_receiving))]
 #[inline]
 fn clamped(count: usize) -> core::ffi::c_uint {
     count.try_into().unwrap_or(core::ffi::c_uint::MAX)

@@ -13,5 +13,17 @@ pub(super) use self::chosen::{
 
 #[cfg(linux_kernel)]
 pub(super) use self::chosen::ids;
-#[cfg(batched_calls)]
-pub(super) use self::chosen::{MMsgHdr, batch_header, recvmmsg, sendmmsg};
+#[cfg(batched_receiving)]
+pub(super) use self::chosen::recvmmsg;
+#[cfg(batched_sending)]
+pub(super) use self::chosen::sendmmsg;
+
+use core::ffi::c_uint;
+
+/// A message of a batch: the system's `struct mmsghdr`, where it has one.
+#[repr(C)]
+pub(super) struct MMsgHdr {
+    pub(super) msg_hdr: MsgHdr,
+    /// How many bytes of data the call says there are.
+    pub(super) msg_len: c_uint,
+}

@@ -33,6 +33,10 @@ const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_PADDING_BEFORE, offset
 // Where their fields are, a test sees: `tests/c_definitions.rs`.
 assert_eq_size!(MessageHeader, libc::msghdr);
 assert_eq_align!(MessageHeader, libc::msghdr);
+#[cfg(any(batched_sending, batched_receiving))]
+assert_eq_size!(crate::socket::SendSlot<'_>, libc::mmsghdr);
+#[cfg(any(batched_sending, batched_receiving))]
+assert_eq_align!(crate::socket::SendSlot<'_>, libc::mmsghdr);
 assert_eq_size!(IoSlice<'_>, IoSliceMut<'_>, libc::iovec);
 assert_eq_align!(IoSlice<'_>, IoSliceMut<'_>, libc::iovec);
 assert_eq_size!(SocketAddrStorage, libc::sockaddr_storage);

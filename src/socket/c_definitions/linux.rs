@@ -3,9 +3,7 @@
 //!
 //! The comparison with the C library's definitions, `libc.rs` beside this file, is then a test: `tests/c_definitions.rs`.
 
-#[cfg(batched_calls)]
-use super::backend::MMsgHdr;
-use super::backend::MsgHdr;
+use super::backend::{MMsgHdr, MsgHdr};
 use crate::layout::Layout;
 use core::mem::offset_of;
 use linux_raw_sys::cmsg_macros::{CMSG_LEN, CMSG_SPACE};
@@ -58,7 +56,6 @@ macro_rules! same_structure {
 }
 
 same_structure!(MsgHdr, msghdr: msg_name, msg_namelen, msg_iov, msg_iovlen, msg_control, msg_controllen, msg_flags);
-#[cfg(batched_calls)]
 same_structure!(MMsgHdr, linux_raw_sys::net::mmsghdr: msg_hdr, msg_len);
 
 // What rustix's types hold inside, a test sees: `tests/c_definitions.rs`.

@@ -30,11 +30,11 @@ fn a_clock_that_tells() -> Result<(), String> {
 }
 
 fn batches_are_a_loop() -> Result<(), String> {
-    if cfg!(batched_calls) { Err("the system keeps it for the next call".into()) } else { Ok(()) }
+    if cfg!(batched_receiving) { Err("the system keeps it for the next call".into()) } else { Ok(()) }
 }
 
 fn batches_are_a_call() -> Result<(), String> {
-    if cfg!(not(batched_calls)) {
+    if cfg!(not(batched_receiving)) {
         return Err("batches are a loop, which keeps nothing for the next call".into());
     }
     the_kernel_itself("an error in the middle of a batch is not kept")

@@ -6,7 +6,10 @@
 //!
 //! No piece of assembly says that it only reads memory (`readonly`). Of these calls only `sendmsg` and `setsockopt` do
 //! no more, and while the former waits others may write what is read after it.
-#![cfg_attr(not(batched_calls), allow(dead_code, unused_imports, reason = "whoever tests the loop does without these"))]
+#![cfg_attr(
+    not(batched_sending),
+    allow(dead_code, unused_imports, reason = "whoever tests the loop does without these")
+)]
 
 #[cfg_attr(target_arch = "x86_64", path = "arch/x86_64.rs")]
 #[cfg_attr(target_arch = "x86", path = "arch/x86.rs")]
@@ -20,6 +23,7 @@ mod arch;
 #[cfg_attr(not(any(target_arch = "x86", target_arch = "s390x")), path = "direct.rs")]
 mod calls;
 
+use super::MMsgHdr;
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::ptr;
 use core::time::Duration;
@@ -43,16 +47,6 @@ pub(in crate::socket) struct MsgHdr {
     pub(in crate::socket) msg_flags: c_uint,
     #[cfg(target_pointer_width = "64")]
     after_flags: [u8; 4],
-}
-
-/// The kernel's `struct mmsghdr` (`include/linux/socket.h`), with its padding as a field.
-#[cfg(batched_calls)]
-#[repr(C)]
-pub(in crate::socket) struct MMsgHdr {
-    pub(in crate::socket) msg_hdr: MsgHdr,
-    pub(in crate::socket) msg_len: c_uint,
-    #[cfg(target_pointer_width = "64")]
-    after_len: [u8; 4],
 }
 
 /// The kernel's `struct iovec`.
@@ -81,18 +75,6 @@ pub(in crate::socket) const fn message_header(
         msg_flags: 0,
         #[cfg(target_pointer_width = "64")]
         after_flags: [0; 4],
-    }
-}
-
-/// A header of a batch; what the kernel counts in it is 0.
-#[cfg(batched_calls)]
-#[inline]
-pub(in crate::socket) const fn batch_header(header: MsgHdr) -> MMsgHdr {
-    MMsgHdr {
-        msg_hdr: header,
-        msg_len: 0,
-        #[cfg(target_pointer_width = "64")]
-        after_len: [0; 4],
     }
 }
 
@@ -133,7 +115,7 @@ pub(in crate::socket) unsafe fn recvmsg(
 /// # Safety
 ///
 /// `headers` points at `count` headers that can be written, of each of which [`sendmsg`]'s promise holds.
-#[cfg(batched_calls)]
+#[cfg(batched_sending)]
 #[inline]
 pub(in crate::socket) unsafe fn sendmmsg(
     socket: BorrowedFd<'_>,
@@ -153,7 +135,7 @@ pub(in crate::socket) unsafe fn sendmmsg(
 /// # Safety
 ///
 /// `headers` points at `count` headers that can be written, of each of which [`recvmsg`]'s promise holds.
-#[cfg(batched_calls)]
+#[cfg(batched_receiving)]
 #[inline]
 pub(in crate::socket) unsafe fn recvmmsg(
     socket: BorrowedFd<'_>,
