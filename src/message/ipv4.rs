@@ -87,6 +87,10 @@ impl DecodeMessage<'_> for IpPktinfo {
 ///
 /// It is received as one byte and sent as an `int`, which kernels take since 3.13 (one byte, since 4.9).
 ///
+/// An IPv6 socket has IPv4 peers too, under mapped addresses (`::ffff:192.0.2.1`), unless it is `IPV6_V6ONLY`. The mark
+/// of their datagrams is an `IpTos`, both ways, and never an [`Ipv6Tclass`](super::Ipv6Tclass): turn on the delivery of
+/// both, make room for both, and send the one that the peer's address asks for.
+///
 /// Source of truth: ip(7); Linux `net/ipv4/ip_sockglue.c`, `ip_cmsg_send` and `ip_cmsg_recv_tos`.
 ///
 /// ```

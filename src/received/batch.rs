@@ -40,16 +40,22 @@ use rustix::net::RecvFlags;
 /// [OpenBSD]: https://man.openbsd.org/recvmmsg.2
 ///
 /// ```
-/// use ancillary::control::ControlMemory;
-/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
-/// use ancillary::recvmmsg;
+/// # #[cfg(target_os = "linux")] {
+/// use ancillary::message::ScmCredentials;
+/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE, set_delivery};
+/// use ancillary::{ControlSpace, control_space, recvmmsg};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 ///
 /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+/// set_delivery::<ScmCredentials>(&here, true)?;
+///
+/// // All memory is the caller's, and laid out once.
 /// let mut buffers = [[0; 16]; 4];
 /// let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-/// let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
+/// let mut spaces = [const { ControlSpace::<{ control_space!(ScmCredentials) }>::new() }; 4];
+/// let mut rooms: Vec<_> =
+///     slices.iter_mut().zip(&mut spaces).map(|(slices, space)| RecvRoom::new(slices, space)).collect();
 /// let mut slots = [const { RecvSlot::new() }; 4];
 ///
 /// for round in [&[&b"one"[..], b"two"][..], &[b"three"]] {
@@ -59,12 +65,16 @@ use rustix::net::RecvFlags;
 ///     let batch = recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?;
 ///     assert_eq!(batch.len(), round.len());
 ///     for (message, sent) in batch.zip(round) {
+///         let mut message = message.complete()?;
 ///         assert_eq!(message.data(), *sent);
-///         assert!(!message.data_truncated());
+///         assert_eq!(message.find(), Some(Ok(ScmCredentials::of_this_process())));
 ///     }
 /// }
-/// # Ok::<(), rustix::io::Errno>(())
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The example `udp_echo_batch` is a whole server.
 #[inline]
 pub fn recvmmsg<'b>(
     socket: impl AsFd,

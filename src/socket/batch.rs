@@ -152,8 +152,8 @@ pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFla
 
 /// Memory for the header of one message that is received in a batch: a `struct mmsghdr`.
 ///
-/// An array of these is what the system's call takes. What is in it is set anew by each call, so it need not be kept,
-/// but can be.
+/// An array of these is what the system's call takes. What is in one is set anew by each call, from the
+/// [room](RecvRoom) of the same number: it need not be kept, but can be.
 ///
 /// Example: [`recvmmsg`](crate::recvmmsg).
 #[repr(transparent)]

@@ -3,14 +3,14 @@ use crate::message::DeliveredOnRequest;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
-/// Has the system deliver messages of a kind on this socket from now on, or no more.
+/// Turns the delivery of a kind of message on or off for this socket.
 ///
 /// Each then takes room in the control buffer of every call that receives: plan for it, or others are lost. On a
 /// listening socket the options of UNIX-domain sockets hold for those that are accepted too.
 ///
 /// # Errors
 ///
-/// Those of setsockopt(2); among them `ENOPROTOOPT` if the socket or the kernel does not know the option.
+/// Those of [setsockopt(2)](https://man7.org/linux/man-pages/man2/setsockopt.2.html); among them `ENOPROTOOPT` if the socket or the kernel does not know the option.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")] {

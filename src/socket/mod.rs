@@ -38,6 +38,9 @@
 //! }
 //! ```
 //!
+//! Where a signal has ended a [`recvmmsg`](crate::recvmmsg) that already had messages, Linux returns a number of its own
+//! from the next call on the socket, whatever call that is: 512, `ERESTARTSYS`. Go on then as after `EINTR`.
+//!
 //! # Who makes the calls
 //!
 //! | target | backend | one message | many |
@@ -56,7 +59,7 @@
 //!
 //! The raw backend makes Linux's system calls itself and gives them the kernel's own structures; with it the crate does
 //! not depend on the `libc` crate. (rustix does, on loongarch64 and s390x.) The differences to a C library's functions:
-//! - They are no cancellation points: what `pthread_cancel` asks of a thread waits for another call of the C library's.
+//! - They are not cancellation points: what `pthread_cancel` asks of a thread waits for another call of the C library's.
 //! - 64-bit musl copies control messages into a buffer of 1 KiB first, and refuses more with `ENOMEM`.
 //! - What stands between a program and its C library does not see them: functions that `LD_PRELOAD` puts in front, for
 //!   example. `seccomp` and `ptrace` do; where the table says `socketcall`, that is what they see.
@@ -69,17 +72,18 @@
 //!
 //! # Somebody else's call
 //!
-//! A runtime that waits until a socket is ready needs nothing of this: on a socket that does not block,
+//! A runtime that waits until a socket is ready needs none of this: on a socket that does not block,
 //! [`recvmsg`](crate::recvmsg) and [`sendmsg`] return `WOULDBLOCK`, and that is what such a runtime asks for. The examples
 //! `tokio` and `mio` pass 20,000 descriptors that way.
 //!
-//! Who makes the system call elsewhere, first of all with io_uring, gives it a prepared header:
+//! To have the system call made elsewhere, by io_uring for example, prepare a header:
 //!
-//! 1. Prepare it. [`SendHeader::as_ptr`] and [`RecvHeader::as_mut_ptr`] give a pointer to a `struct msghdr`, to be cast
-//!    to whatever type the call has for that. It does not change that headers are `Send`: one thread may prepare what
-//!    another submits.
+//! 1. Build it over your buffers. It borrows them: as long as it lives, the compiler lets nobody else use them. Then
+//!    [`SendHeader::as_ptr`] and [`RecvHeader::as_mut_ptr`] give a pointer to a `struct msghdr`, to be cast to whatever
+//!    type the call has for that. Headers are `Send`: one thread may prepare what another submits.
 //! 2. Say [`CLOEXEC_ON_RECEIVE`] where something is received, and `SendFlags::NOSIGNAL` where something is sent.
-//! 3. Leave the header where it is, and with it all that it has borrowed, for as long as the system may look:
+//! 3. Leave the header where it is for as long as the system may look. This is the promise that the compiler does not
+//!    check: it is a part of the one that every `unsafe` function here asks for, that *the system has finished with it*.
 //!
 //! | request | until | and then |
 //! |---|---|---|
@@ -91,10 +95,10 @@
 //! 4. Give what has come to its owner before anything else, so that no way out of a function is before it. A result that
 //!    is negative has brought nothing: parse nothing.
 //!
-//! Nothing owns descriptors between the completion and step 4. Who gives up a request that receives has to cancel it,
-//! and still to look at every completion that it has. To close the ring is not enough: Linux then cancels what it has
-//! some time later, and until then a request can still receive, write to the memory it was given, and leave descriptors
-//! open under numbers that nobody knows.
+//! Nothing owns descriptors between the completion and step 4. If you abandon a request that receives, cancel it, and
+//! still handle each of its completions. To close the ring is not enough: Linux cancels its requests some time later, and
+//! until then one can still receive, write to the memory it was given, and leave descriptors open under numbers that
+//! nobody knows.
 //!
 //! The example `io_uring` does all of this in one program. A call that fills some other structure has
 //! [`Received::from_raw_parts`](crate::Received::from_raw_parts).

@@ -14,9 +14,11 @@ const FAMILY_END: usize = 2;
 
 /// Room to receive one message of a batch into: slices for the data, room for control messages, and for an address.
 ///
-/// It can be used for one call after the other: each sets all that the one before has changed.
+/// It can be used for one call after the other: each sets all that the one before has changed. The headers that lead to it
+/// are apart, in [slots](super::RecvSlot), because the system wants them side by side.
 ///
 /// Example: [`recvmmsg`](crate::recvmmsg).
+#[doc(alias = "msghdr")]
 pub struct RecvRoom<'d, 'c> {
     /// Slices that are borrowed for `'d`.
     data: (*mut c_void, usize),
