@@ -300,29 +300,6 @@ mod messages {
         let none = |slot| Err(NoDescriptor { slot });
         assert_eq!(numbers, [Ok(7), Ok(0), none(-1), none(-13), Ok(i32::MAX)]);
     }
-
-    /// A message that pushes two, of which the second does not fit, leaves nothing behind.
-    #[test]
-    fn a_push_that_fails_half_way_changes_nothing() {
-        use ancillary::message::{ControlKind, EncodeMessage};
-        struct Two;
-        impl ControlKind for Two {
-            const LEVEL: i32 = 280;
-            const TYPE: i32 = 7;
-        }
-        impl EncodeMessage<'_> for Two {
-            fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
-                control.push_raw(Self::LEVEL, Self::TYPE, b"one")?;
-                control.push_raw(Self::LEVEL, Self::TYPE, &[0; 100])
-            }
-        }
-        let mut bytes = [0; 64];
-        let mut writer = ControlWriter::new(&mut bytes);
-        writer.push_raw(280, 6, b"before").unwrap();
-        let before = writer.as_bytes().to_vec();
-        assert!(writer.push(&Two).is_err());
-        assert_eq!(writer.as_bytes(), before);
-    }
 }
 
 /// As `struct ucred` has them.

@@ -1,4 +1,4 @@
-use super::{ControlMemory, PushError, uninit};
+use super::{ControlMemory, ControlMessages, PushError, uninit};
 use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::ffi::c_int;
 use core::fmt;
@@ -250,17 +250,32 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         unsafe { uninit::assume_init(written) }
     }
 
-    /// What is written by now, to return to.
-    pub(crate) fn written(&self) -> Written {
+    /// What is written by now, to [return to](Self::return_to).
+    #[inline]
+    pub(crate) const fn written(&self) -> Written {
         self.written
     }
 
-    /// Forgets what was written since.
-    pub(crate) fn return_to(&mut self, written: Written) {
-        // Never more than there is now, so all of it is still initialised.
-        if written.bytes <= self.written.bytes {
-            self.written = written;
+    /// Forgets what was written since, perhaps by somebody else's code; and everything, if that did not only append.
+    ///
+    /// It may have cleared this and written other messages, or have put another writer in its place. To return into the
+    /// middle of a message would make its payload, which can be any bytes, a header.
+    #[cold]
+    pub(crate) fn return_to(&mut self, before: Written) {
+        let layout = self.layout.layout();
+        let mut whole = Written::NOTHING;
+        for message in ControlMessages::with_layout(self.layout, self.as_bytes()).flatten() {
+            if whole.bytes == before.bytes {
+                break;
+            }
+            let taken = layout.space(message.payload().len()).unwrap_or(usize::MAX);
+            whole.bytes = whole.bytes.saturating_add(taken).min(self.written.bytes);
+            #[cfg(sockets)]
+            if A::SENDABLE && is_scm_rights(message.level(), message.message_type()) {
+                whole.descriptors += message.payload().len() / size_of::<c_int>();
+            }
         }
+        self.written = if whole.bytes == before.bytes { whole } else { Written::NOTHING };
     }
 
     /// Safe code can send what a native writer holds, so in one the descriptors must be borrowed.

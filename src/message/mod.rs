@@ -90,7 +90,8 @@ pub use udp::{UdpGro, UdpSegment};
 ///
 /// Example: [the module's](self).
 pub trait EncodeMessage<'fd>: ControlKind {
-    /// Appends this message, or fails and leaves the writer as it was.
+    /// Appends this message, or fails and leaves the writer as it was. What has been appended before an error is taken back
+    /// by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty.
     ///
     /// # Errors
     ///
@@ -169,7 +170,8 @@ impl<'a> ControlWriter<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`push_raw`](Self::push_raw), and [`PushError::TooManyDescriptors`]. Nothing has changed then.
+    /// Those of [`push_raw`](Self::push_raw), and [`PushError::TooManyDescriptors`]. Nothing has changed then, unless the
+    /// message does more to the writer than to append.
     ///
     /// ```
     /// use ancillary::message::ScmRights;
