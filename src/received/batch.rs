@@ -12,7 +12,11 @@ use rustix::net::RecvFlags;
 /// Receives many messages: as many as there are both slots and rooms for.
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
-/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec.
+/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec. If there is no
+/// slot or no room, no call is made.
+///
+/// It is a call for datagrams. The end of a stream is a message without data, and fills one room after the other. With
+/// `MSG_PEEK`, each room gets the first message again (and on Linux descriptors of its own).
 ///
 /// Linux, Android, NetBSD and OpenBSD have a call of this name. [Elsewhere](crate::socket#who-makes-the-calls) it is a
 /// loop of [`recvmsg`](crate::recvmsg) with the same meaning, on FreeBSD too, where the C library's own looks at the
@@ -29,9 +33,12 @@ use rustix::net::RecvFlags;
 /// # Errors
 ///
 /// Those of [`recvmsg`](crate::recvmsg), of the *first* message: nothing was received then, and nothing is owned. An
-/// error of a later one ends the batch before it. Linux keeps it, and the next call on the socket returns it, unless
-/// another error comes between; where it is not kept, [`ReceivedBatch::error`] tells it. A signal ends a batch in the
-/// same way, and Linux keeps that as a number of its own, 512 (`ERESTARTSYS`): it means what `EINTR` does.
+/// error of a later one ends the batch before it. Where the call is the system's, the socket keeps it: `poll` says
+/// `POLLERR`, and the next call returns it (on a stream, the first that finds no more data), unless another error comes
+/// between. Where it is a loop, [`ReceivedBatch::error`] tells it.
+///
+/// A signal ends a batch in the same way. What Linux then keeps is a number of its own, 512 (`ERESTARTSYS`). This crate's
+/// calls make `EINTR` of it; other functions, rustix's for example, return 512.
 ///
 /// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///

@@ -13,10 +13,9 @@ use rustix::net::RecvFlags;
 ///
 /// # Errors
 ///
-/// Those of recvmsg(2); among them `EAGAIN` if nothing is there and the socket does not block, `EINTR` (or, on a socket
-/// that batches are received from, [another number](crate::recvmmsg#errors) that means the same), and `EMSGSIZE` for more
-/// slices than the system takes (1024 on Linux) or, on OpenBSD, too little room for the descriptors. Nothing is owned
-/// then.
+/// Those of recvmsg(2); among them `EAGAIN` if nothing is there and the socket does not block, `EINTR`, and `EMSGSIZE`
+/// for more slices than the system takes (1024 on Linux) or, on OpenBSD, too little room for the descriptors. Nothing
+/// is owned then.
 ///
 /// Manual pages: [Linux], [POSIX], [FreeBSD], [NetBSD], [OpenBSD], [illumos]. The [rules](crate::received#rules) of
 /// ownership are this crate's.

@@ -38,9 +38,6 @@
 //! }
 //! ```
 //!
-//! Where a signal has ended a [`recvmmsg`](crate::recvmmsg) that already had messages, Linux returns a number of its own
-//! from the next call on the socket, whatever call that is: 512, `ERESTARTSYS`. Go on then as after `EINTR`.
-//!
 //! # Who makes the calls
 //!
 //! | target | backend | one message | many |

@@ -3,9 +3,10 @@
 use crate::harness::{not_watched_by, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
+use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{RecvHeader, SendHeader, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, control_space, recvmsg, sendmsg};
+use ancillary::socket::{RecvHeader, RecvRoom, RecvSlot, SendHeader, sendmsg_raw};
+use ancillary::{ControlSpace, ControlWriter, control_space, recvmmsg, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -19,6 +20,7 @@ tests![
     headers_in_dirty_memory,
     control_messages_in_dirty_memory,
     a_dirty_upper_half_of_a_length if lengths_with_an_upper_half,
+    a_flag_of_the_kernels_own_is_refused if no_c_library_in_between,
     no_call_is_a_cancellation_point if no_c_library_in_between,
 ];
 
@@ -177,6 +179,18 @@ fn a_dirty_upper_half_of_a_length() {
         let sent = unsafe { sendmsg_raw(&here, (&raw const dirty).cast(), SendFlags::empty()) };
         assert_eq!(sent, if C_LIBRARY_COPIES { Ok(1) } else { Err(error) });
     }
+}
+
+/// `MSG_CMSG_COMPAT`: the kernel would take the headers for those of a 32-bit process.
+fn a_flag_of_the_kernels_own_is_refused() {
+    let (here, there) = pair(SocketType::DGRAM);
+    send_plain(&here, b"x").unwrap();
+    let mut data = [0; 4];
+    let mut slices = [IoSliceMut::new(&mut data)];
+    let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+    let flags = RecvFlags::from_bits_retain(0x8000_0000) | RecvFlags::DONTWAIT;
+    let batch = recvmmsg(&there, &mut [RecvSlot::new()], &mut rooms, flags, None).map(|batch| batch.len());
+    assert_eq!(batch, Err(Errno::INVAL));
 }
 
 fn no_c_library_in_between() -> Result<(), String> {

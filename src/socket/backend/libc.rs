@@ -163,7 +163,10 @@ fn result(returned: ::libc::ssize_t) -> Result<usize, Errno> {
 #[cold]
 fn last_error() -> Errno {
     // SAFETY: the function has no precondition and returns a pointer to this thread's errno.
-    Errno::from_raw_os_error(unsafe { *errno_location() })
+    let error = Errno::from_raw_os_error(unsafe { *errno_location() });
+    #[cfg(linux_kernel)]
+    let error = super::without_erestartsys(error);
+    error
 }
 
 #[cfg(errno_location = "___errno")]

@@ -19,6 +19,8 @@ pub(super) use self::chosen::recvmmsg;
 pub(super) use self::chosen::sendmmsg;
 
 use core::ffi::c_uint;
+#[cfg(linux_kernel)]
+use rustix::io::Errno;
 
 /// A message of a batch: the system's `struct mmsghdr`, where it has one.
 #[repr(C)]
@@ -26,4 +28,12 @@ pub(super) struct MMsgHdr {
     pub(super) msg_hdr: MsgHdr,
     /// How many bytes of data the call says there are.
     pub(super) msg_len: c_uint,
+}
+
+/// Linux's own word for a call that a signal has ended, `ERESTARTSYS`, is `EINTR` to a program. But where the call was a
+/// `recvmmsg` that already had messages, Linux keeps the word as it is, and says it in the next call on the socket.
+#[cfg(linux_kernel)]
+fn without_erestartsys(error: Errno) -> Errno {
+    const ERESTARTSYS: i32 = 512;
+    if error.raw_os_error() == ERESTARTSYS { Errno::INTR } else { error }
 }

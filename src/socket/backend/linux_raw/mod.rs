@@ -23,7 +23,7 @@ mod arch;
 #[cfg_attr(not(any(target_arch = "x86", target_arch = "s390x")), path = "direct.rs")]
 mod calls;
 
-use super::MMsgHdr;
+use super::{MMsgHdr, without_erestartsys};
 use core::ffi::{c_int, c_long, c_uint, c_void};
 use core::ptr;
 use core::time::Duration;
@@ -210,6 +210,11 @@ const MAX_ERRNO: usize = 4095;
 /// A result in the kernel's way.
 #[inline]
 fn result(returned: isize) -> Result<usize, Errno> {
+    usize::try_from(returned).map_err(|_| error(returned))
+}
+
+#[cold]
+fn error(returned: isize) -> Errno {
     // With the comparison the compiler sees that rustix's assertion on the number holds.
-    usize::try_from(returned).map_err(|_| Errno::from_raw_os_error(returned.unsigned_abs().min(MAX_ERRNO) as i32))
+    without_erestartsys(Errno::from_raw_os_error(returned.unsigned_abs().min(MAX_ERRNO) as i32))
 }

@@ -73,6 +73,12 @@ pub(super) unsafe fn recvmmsg(
     flags: *mut c_void,
     timeout: *mut c_void,
 ) -> isize {
+    // With this bit, which is for the kernel's own use, the headers would be those of a 32-bit process. Every other call
+    // refuses it, this one not (`net/socket.c`, `socketcall`).
+    const MSG_CMSG_COMPAT: usize = 0x8000_0000;
+    if flags.addr() & MSG_CMSG_COMPAT != 0 {
+        return -(linux_raw_sys::errno::EINVAL as isize);
+    }
     // SAFETY: the call writes what the caller says can be written.
     unsafe { socketcall(SYS_RECVMMSG, [socket, headers, count, flags, timeout]) }
 }
