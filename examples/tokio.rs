@@ -28,6 +28,7 @@ mod demonstration {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::error::Error;
+    use std::io;
     use std::sync::Arc;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
@@ -78,27 +79,23 @@ mod demonstration {
     async fn receive_all(socket: &AsyncFd<OwnedFd>) -> Result<(), Failure> {
         for expected in 0..MESSAGES {
             let mut data = [0; 4];
-            // Room for exactly one descriptor: `complete` fails if there were more.
-            let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
-            // What is received borrows its room, so `async_io` with its closure that may be called again does not do.
-            let received = loop {
-                let mut ready = socket.readable().await?;
-                let result = ready.try_io(|socket| {
-                    let slices = &mut [IoSliceMut::new(&mut data)];
-                    Ok(recvmsg(socket.get_ref(), slices, &mut space, RecvFlags::empty())?)
-                });
-                // An error out here is `WOULDBLOCK`: the socket was not ready after all.
-                if let Ok(received) = result {
-                    break received?;
-                }
+            let receive = |socket: &OwnedFd| {
+                // Room for exactly one descriptor: `complete` fails if there were more.
+                let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
+                let slices = &mut [IoSliceMut::new(&mut data)];
+                let received = recvmsg(socket, slices, &mut space, RecvFlags::empty())?;
+                let mut received = received.complete().map_err(io::Error::other)?;
+                let descriptor = received.take_descriptors().next().transpose().map_err(io::Error::other)?;
+                Ok((received.bytes(), descriptor))
             };
-            let mut received = received.complete()?;
-            // The descriptor has its owner by now: it can wait here with the task, and is closed if that is dropped.
-            tokio::task::yield_now().await;
-            if received.filled(&data) != expected.to_ne_bytes() {
+            // If the task is dropped while it waits here, nothing was received yet: what is received is returned at once.
+            let (bytes, descriptor) = socket.async_io(Interest::READABLE, receive).await?;
+            let descriptor = descriptor.ok_or("a message without its descriptor")?;
+            if data[..bytes] != expected.to_ne_bytes() {
                 return Err("a message was lost".into());
             }
-            let descriptor = received.take_descriptors().next().ok_or("a message without its descriptor")??;
+            // The descriptor has its owner by now: it can wait with the task, and is closed if that is dropped.
+            tokio::task::yield_now().await;
             rustix::io::write(descriptor, b"!")?;
         }
         Ok(())
