@@ -32,6 +32,7 @@ mod demonstration {
     use std::sync::Arc;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
+    use tokio::task::JoinSet;
 
     type Failure = Box<dyn Error + Send + Sync>;
 
@@ -40,10 +41,13 @@ mod demonstration {
     pub async fn run() -> Result<String, Failure> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (here, there) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let tasks = [here, there].map(|socket| tokio::spawn(exchange(socket)));
+        let mut tasks = JoinSet::new();
+        for socket in [here, there] {
+            tasks.spawn(exchange(socket));
+        }
         let mut passed = 0;
-        for task in tasks {
-            passed += task.await??;
+        while let Some(task) = tasks.join_next().await {
+            passed += task??;
         }
         Ok(format!("{passed} descriptors were passed between two tasks, and each was written through"))
     }
@@ -54,9 +58,13 @@ mod demonstration {
         // SAFETY: an `OwnedFd` is one and the same descriptor, and open, for as long as it lives.
         let socket = Arc::new(unsafe { AsyncFd::register(socket) }?);
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        let sending = tokio::spawn(send_all(Arc::clone(&socket), writer));
-        receive_all(&socket).await?;
-        sending.await??;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(send_all(Arc::clone(&socket), writer));
+        tasks.spawn(receive_all(socket));
+        // If one of them fails, this returns, and ends the other one.
+        while let Some(task) = tasks.join_next().await {
+            task??;
+        }
         // Nobody writes any more once the other task has received everything too. Until then the pipe has another end
         // open there, and reading waits for it.
         tokio::task::spawn_blocking(move || count(reader)).await?
@@ -76,7 +84,7 @@ mod demonstration {
         Ok(())
     }
 
-    async fn receive_all(socket: &AsyncFd<OwnedFd>) -> Result<(), Failure> {
+    async fn receive_all(socket: Arc<AsyncFd<OwnedFd>>) -> Result<(), Failure> {
         for expected in 0..MESSAGES {
             let mut data = [0; 4];
             let receive = |socket: &OwnedFd| {
