@@ -75,7 +75,11 @@ fn mio() {
 fn io_uring() {
     let output = output_of("io_uring");
     assert!(output.contains("client: sent \"through a ring\", got \"THROUGH A RING\"\n"), "{output}");
-    assert!(output.contains("after 3 answers to one request of the ring\n"), "{output}");
+    assert!(output.contains("client: sent \"nothing\", was told \"a message without a file\"\n"), "{output}");
+    // There are more messages than buffers, so that the request has to be made again.
+    let (_, requests) = output.split_once("after 7 answers to ").expect(&output);
+    let (requests, _) = requests.split_once(" requests of the ring\n").expect(&output);
+    assert!(requests.parse::<u32>().unwrap() > 1, "{output}");
 }
 
 fn udp_echo_batch() {
