@@ -1,7 +1,7 @@
 //! Descriptors through mio: one thread, two sockets that do not block, and 10,000 descriptors each way.
 //!
 //! An event says once that a socket has become ready, and not again as long as it stays so. So each is used until the
-//! call says `WOULDBLOCK`, an error of this crate like any other.
+//! call says `WOULDBLOCK`, an error number like any other.
 //!
 //! ```sh
 //! cargo run --example mio
@@ -29,6 +29,7 @@ mod demonstration {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::error::Error;
+    use std::io::ErrorKind;
 
     const MESSAGES: u32 = 10_000;
 
@@ -44,36 +45,23 @@ mod demonstration {
 
         let (mut events, mut turns) = (Events::with_capacity(8), 0);
         while !peers.iter().all(Peer::is_done) {
-            poll.poll(&mut events, None)?;
+            match poll.poll(&mut events, None) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            }
             turns += 1;
             for event in &events {
                 let peer = &mut peers[event.token().0];
                 if event.is_readable() {
-                    until_it_would_block(|| peer.receive())?;
+                    while peer.receive()? {}
                 }
                 if event.is_writable() {
-                    until_it_would_block(|| peer.send())?;
+                    while peer.send()? {}
                 }
             }
         }
         let written = peers.iter().map(Peer::written).sum::<Result<usize, Errno>>()?;
         Ok(format!("{written} descriptors were passed in {turns} turns, and each was written through"))
-    }
-
-    /// Makes a call again and again. It says whether there is more to do.
-    fn until_it_would_block(mut call: impl FnMut() -> Result<bool, Box<dyn Error>>) -> Result<(), Box<dyn Error>> {
-        loop {
-            match call() {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    return match error.downcast_ref() {
-                        Some(&Errno::WOULDBLOCK) => Ok(()),
-                        _ => Err(error),
-                    };
-                }
-            }
-        }
     }
 
     struct Peer {
@@ -95,6 +83,7 @@ mod demonstration {
             self.sent == MESSAGES && self.received == MESSAGES
         }
 
+        /// Sends one, and says whether to go on: not if the call would block, nor after the last.
         fn send(&mut self) -> Result<bool, Box<dyn Error>> {
             if self.sent == MESSAGES {
                 return Ok(false);
@@ -104,17 +93,24 @@ mod demonstration {
             let mut control = space.writer();
             control.push(&ScmRights::new(&descriptors))?;
             let number = self.sent.to_ne_bytes();
-            sendmsg(&self.socket, &[IoSlice::new(&number)], &control, SendFlags::NOSIGNAL)?;
+            match sendmsg(&self.socket, &[IoSlice::new(&number)], &control, SendFlags::NOSIGNAL) {
+                Err(Errno::WOULDBLOCK) => return Ok(false),
+                sent => sent?,
+            };
             self.sent += 1;
             Ok(true)
         }
 
+        /// Receives one, and says whether to go on: not if the call would block.
         fn receive(&mut self) -> Result<bool, Box<dyn Error>> {
             let mut data = [0; 4];
             // Room for exactly one descriptor: `complete` fails if there were more.
             let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
             let mut slices = [IoSliceMut::new(&mut data)];
-            let mut received = recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty())?.complete()?;
+            let mut received = match recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty()) {
+                Err(Errno::WOULDBLOCK) => return Ok(false),
+                received => received?.complete()?,
+            };
             if received.filled(&data) != self.received.to_ne_bytes() {
                 return Err("a message was lost".into());
             }

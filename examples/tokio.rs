@@ -28,9 +28,11 @@ mod demonstration {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::error::Error;
+    use std::io;
     use std::sync::Arc;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
+    use tokio::task::JoinSet;
 
     type Failure = Box<dyn Error + Send + Sync>;
 
@@ -39,10 +41,13 @@ mod demonstration {
     pub async fn run() -> Result<String, Failure> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (here, there) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-        let tasks = [here, there].map(|socket| tokio::spawn(exchange(socket)));
+        let mut tasks = JoinSet::new();
+        for socket in [here, there] {
+            tasks.spawn(exchange(socket));
+        }
         let mut passed = 0;
-        for task in tasks {
-            passed += task.await??;
+        while let Some(task) = tasks.join_next().await {
+            passed += task??;
         }
         Ok(format!("{passed} descriptors were passed between two tasks, and each was written through"))
     }
@@ -53,9 +58,13 @@ mod demonstration {
         // SAFETY: an `OwnedFd` is one and the same descriptor, and open, for as long as it lives.
         let socket = Arc::new(unsafe { AsyncFd::register(socket) }?);
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        let sending = tokio::spawn(send_all(Arc::clone(&socket), writer));
-        receive_all(&socket).await?;
-        sending.await??;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(send_all(Arc::clone(&socket), writer));
+        tasks.spawn(receive_all(socket));
+        // If one of them fails, this returns, and ends the other one.
+        while let Some(task) = tasks.join_next().await {
+            task??;
+        }
         // Nobody writes any more once the other task has received everything too. Until then the pipe has another end
         // open there, and reading waits for it.
         tokio::task::spawn_blocking(move || count(reader)).await?
@@ -75,30 +84,26 @@ mod demonstration {
         Ok(())
     }
 
-    async fn receive_all(socket: &AsyncFd<OwnedFd>) -> Result<(), Failure> {
+    async fn receive_all(socket: Arc<AsyncFd<OwnedFd>>) -> Result<(), Failure> {
         for expected in 0..MESSAGES {
             let mut data = [0; 4];
-            // Room for exactly one descriptor: `complete` fails if there were more.
-            let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
-            // What is received borrows its room, so `async_io` with its closure that may be called again does not do.
-            let received = loop {
-                let mut ready = socket.readable().await?;
-                let result = ready.try_io(|socket| {
-                    let slices = &mut [IoSliceMut::new(&mut data)];
-                    Ok(recvmsg(socket.get_ref(), slices, &mut space, RecvFlags::empty())?)
-                });
-                // An error out here is `WOULDBLOCK`: the socket was not ready after all.
-                if let Ok(received) = result {
-                    break received?;
-                }
+            let receive = |socket: &OwnedFd| {
+                // Room for exactly one descriptor: `complete` fails if there were more.
+                let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
+                let slices = &mut [IoSliceMut::new(&mut data)];
+                let received = recvmsg(socket, slices, &mut space, RecvFlags::empty())?;
+                let mut received = received.complete().map_err(io::Error::other)?;
+                let descriptor = received.take_descriptors().next().transpose().map_err(io::Error::other)?;
+                Ok((received.bytes(), descriptor))
             };
-            let mut received = received.complete()?;
-            // The descriptor has its owner by now: it can wait here with the task, and is closed if that is dropped.
-            tokio::task::yield_now().await;
-            if received.filled(&data) != expected.to_ne_bytes() {
+            // If the task is dropped while it waits here, nothing was received yet: what is received is returned at once.
+            let (bytes, descriptor) = socket.async_io(Interest::READABLE, receive).await?;
+            let descriptor = descriptor.ok_or("a message without its descriptor")?;
+            if data[..bytes] != expected.to_ne_bytes() {
                 return Err("a message was lost".into());
             }
-            let descriptor = received.take_descriptors().next().ok_or("a message without its descriptor")??;
+            // The descriptor has its owner by now: it can wait with the task, and is closed if that is dropped.
+            tokio::task::yield_now().await;
             rustix::io::write(descriptor, b"!")?;
         }
         Ok(())
