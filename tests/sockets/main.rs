@@ -17,6 +17,8 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod internet;
 #[cfg(target_os = "linux")]
+mod names;
+#[cfg(target_os = "linux")]
 mod ownership;
 #[cfg(target_os = "linux")]
 mod peer_bugs;
@@ -59,6 +61,7 @@ fn main() -> std::process::ExitCode {
         batches::ending::TESTS,
         batches::sending::TESTS,
         internet::TESTS,
+        names::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,

@@ -122,7 +122,7 @@ linked! { LINKED_MESSAGES:
     ScmSecurity::label as fn(_) -> _,
     ScmSecurity::payload as fn(_) -> _,
     UdpGro::decode as fn(_) -> _,
-    <UdpSegment as TryFrom<UdpGro>>::try_from as fn(_) -> _,
+    UdpSegment::try_from as fn(UdpGro) -> _,
     segments as fn(_, _) -> _,
     UdpSegment::decode as fn(_) -> _,
     UdpSegment::push_to as fn(_, _) -> _,
