@@ -63,7 +63,13 @@ fn main() -> std::process::ExitCode {
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,
         #[cfg(io_uring_crate)]
-        ring::multishot::TESTS,
+        ring::multishot::owning::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::splitting::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::buffers::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::ending::TESTS,
         backends::TESTS,
     ];
     harness::run_tests(arguments, tests.concat(), support::leaving_no_descriptor)
