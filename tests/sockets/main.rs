@@ -36,6 +36,8 @@ mod sending;
 mod support;
 #[cfg(target_os = "linux")]
 mod truncation;
+#[cfg(target_os = "linux")]
+mod waiting;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
