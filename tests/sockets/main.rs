@@ -61,6 +61,7 @@ fn main() -> std::process::ExitCode {
         batches::ending::TESTS,
         batches::sending::TESTS,
         internet::TESTS,
+        batches::internet::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,
