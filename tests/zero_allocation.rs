@@ -1,20 +1,23 @@
 //! The crate allocates nothing: while a thread is inside it, the global allocator aborts the process.
 
 use ancillary::message::ScmRights;
+use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
 use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message};
-use ancillary::{control_space, recvmsg, sendmsg};
+use ancillary::{control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
 use libtest_mimic::Arguments;
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use std::alloc::{GlobalAlloc, Layout as Allocation, System};
 use std::cell::Cell;
+use std::time::Duration;
 
 mod harness;
 
 tests![
     writing_and_reading,
     sending_and_receiving,
+    sending_and_receiving_a_batch,
     #[cfg(target_os = "linux")]
     the_rest,
     #[cfg(target_os = "linux")]
@@ -96,6 +99,35 @@ fn sending_and_receiving() {
         Some(taken) // the third is closed by the drop
     });
     assert_eq!(taken, Some(2));
+}
+
+fn sending_and_receiving_a_batch() {
+    let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap();
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let taken = without_allocation(|| {
+        let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+        let mut control = space.writer();
+        control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd()])).ok()?;
+        let (data, empty) = ([IoSlice::new(b"data")], ControlWriter::empty());
+        let mut messages = [const { SendSlot::empty() }; 3];
+        messages[0] = SendSlot::new(&data, &control);
+        messages[1] = SendSlot::new(&data, &empty);
+        messages[2] = SendSlot::new(&data, &control);
+        assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(3));
+
+        let mut buffers = [[0; 8]; 4];
+        let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let mut spaces = [const { ControlSpace::<{ control_space!(ScmRights[2]) }>::new() }; 4];
+        let mut spaces = spaces.iter_mut();
+        let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, spaces.next().unwrap()));
+        let mut slots = [const { RecvSlot::new() }; 4];
+        let mut batch = recvmmsg(&there, &mut slots, &mut rooms, WAIT_FOR_ONE, Some(Duration::MAX)).ok()?;
+        assert!(batch.error().is_none());
+        let taken = batch.next()?.complete().ok()?.take_descriptors().filter(Result::is_ok).count();
+        assert!(batch.next()?.slices().eq([b"data"]));
+        Some((taken, batch.len())) // what is left is closed by the drop
+    });
+    assert_eq!(taken, Some((2, 1)));
 }
 
 /// What is seldom called: drawing, translating, credentials, addresses, headers, results that are not wanted.

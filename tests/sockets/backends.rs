@@ -5,15 +5,15 @@ use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{RecvHeader, RecvRoom, RecvSlot, SendHeader, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, control_space, recvmmsg, recvmsg, sendmsg};
+use ancillary::socket::{RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot, sendmsg_raw};
+use ancillary::{ControlSpace, ControlWriter, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketType};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 
 tests![
     more_control_bytes_than_musl_copies,
@@ -221,6 +221,7 @@ struct Cancelled {
     there: OwnedFd,
     file: OwnedFd,
     arrived: AtomicI32,
+    returned: AtomicBool,
 }
 
 impl Cancelled {
@@ -237,6 +238,16 @@ impl Cancelled {
             recvmsg(&self.there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
         let arrived = received.take_descriptors().next().unwrap().unwrap();
         self.arrived.store(arrived.into_raw_fd(), SeqCst);
+
+        let (empty, slices) = (ControlWriter::empty(), [IoSlice::new(b"y")]);
+        let mut messages = [SendSlot::new(&slices, &empty)];
+        assert_eq!(sendmmsg(&self.here, &mut messages, SendFlags::empty()), Ok(1));
+        let mut slices = [IoSliceMut::new(&mut data)];
+        let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+        let mut slots = [RecvSlot::new()];
+        let mut batch = recvmmsg(&self.there, &mut slots, &mut rooms, RecvFlags::empty(), None).unwrap();
+        assert_eq!(batch.next().unwrap().data(), b"y");
+        self.returned.store(true, SeqCst);
     }
 }
 
@@ -254,7 +265,13 @@ extern "C-unwind" fn cancelled_thread(argument: *mut c_void) -> *mut c_void {
 
 fn no_call_is_a_cancellation_point() {
     let (here, there) = pair(SocketType::STREAM);
-    let this = Cancelled { here, there, file: files(1).remove(0), arrived: AtomicI32::new(-1) };
+    let this = Cancelled {
+        here,
+        there,
+        file: files(1).remove(0),
+        arrived: AtomicI32::new(-1),
+        returned: AtomicBool::new(false),
+    };
     let argument = (&raw const this).cast_mut().cast();
     let mut thread = MaybeUninit::uninit();
     // SAFETY: the argument lives until the thread is joined, below.
@@ -263,8 +280,9 @@ fn no_call_is_a_cancellation_point() {
     // SAFETY: the call above has made the thread, which nobody else joins.
     assert_eq!(unsafe { libc::pthread_join(thread.assume_init(), &raw mut result) }, 0);
     let arrived = this.arrived.load(SeqCst);
-    assert!(arrived >= 0, "a call ended the thread");
+    assert!(arrived >= 0, "a call for one message ended the thread");
     // SAFETY: the thread has taken it and left it to this function.
     assert!(same_file(unsafe { OwnedFd::from_raw_fd(arrived) }, &this.file));
+    assert!(this.returned.load(SeqCst), "a call for many messages ended the thread");
     assert_eq!(result.addr(), CANCELLED, "the thread was not cancelled at all");
 }

@@ -24,11 +24,14 @@ tests![
     the_source_of_an_ipv6_answer if there_is_ipv6,
     the_traffic_class if there_is_ipv6_of_this_byte_order,
     an_ipv4_datagram_on_an_ipv6_socket if there_is_ipv6,
+    marks_of_an_ipv4_datagram_from_an_ipv6_socket if there_is_ipv6_of_this_byte_order,
     many_datagrams_as_one if there_is_gro,
     a_segment_size_has_two_bytes,
     delivery_is_turned_off_again,
     messages_without_their_option_do_not_arrive,
-    the_options_of_unix_sockets,
+    the_option_of_labels,
+    a_label_by_its_option if a_security_module,
+    a_process_by_its_option if pidfds,
     an_option_that_the_socket_does_not_have,
     room_for_one_of_two if the_kernels_truncation,
 ];
@@ -48,13 +51,13 @@ fn there_is_ipv6_of_this_byte_order() -> Result<(), String> {
     there_is_ipv6().and_then(|()| payloads_have_this_byte_order())
 }
 
-fn there_is_gro() -> Result<(), String> {
+pub fn there_is_gro() -> Result<(), String> {
     payloads_have_this_byte_order()?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     set_delivery::<UdpGro>(&socket, true).map_err(|error| format!("this kernel has no UDP_GRO ({error})"))
 }
 
-fn bound(address: impl Into<IpAddr>) -> (UdpSocket, SocketAddr) {
+pub fn bound(address: impl Into<IpAddr>) -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind((address.into(), 0)).unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
@@ -66,7 +69,7 @@ fn send_with(socket: &UdpSocket, numbers: (i32, i32), payload: &[u8]) -> Result<
 }
 
 /// Waits for a datagram.
-fn arrived<'c>(socket: impl AsFd, data: &mut [u8], control: impl Into<ControlMemory<'c>>) -> Received<'c> {
+pub fn arrived<'c>(socket: impl AsFd, data: &mut [u8], control: impl Into<ControlMemory<'c>>) -> Received<'c> {
     recvmsg(socket, &mut [IoSliceMut::new(data)], control, RecvFlags::empty()).unwrap().complete().unwrap()
 }
 
@@ -74,7 +77,7 @@ fn numbers<K: ControlKind>() -> (i32, i32) {
     (K::LEVEL, K::TYPE)
 }
 
-fn interface_of_loopback() -> u32 {
+pub fn interface_of_loopback() -> u32 {
     let index = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
     index.trim().parse().unwrap()
 }
@@ -216,6 +219,26 @@ fn an_ipv4_datagram_on_an_ipv6_socket() {
     assert_eq!(received.find::<Ipv6Tclass>(), None);
 }
 
+/// The traffic class is taken and marks nothing; the type of service does.
+fn marks_of_an_ipv4_datagram_from_an_ipv6_socket() {
+    let (there, to) = bound(Ipv4Addr::LOCALHOST);
+    let (here, _) = bound(Ipv6Addr::UNSPECIFIED);
+    set_delivery::<IpTos>(&there, true).unwrap();
+    let to = SocketAddrV6::new(Ipv4Addr::LOCALHOST.to_ipv6_mapped(), to.port(), 0, 0);
+    for (class, tos, arrives) in
+        [(Some(0xb8), None, 0), (None, Some(0xb8), 0xb8), (Some(1), Some(2), 2), (Some(2), Some(0), 0)]
+    {
+        let mut space = ControlSpace::<{ control_space!(Ipv6Tclass, IpTos) }>::new();
+        let mut control = space.writer();
+        class.map_or(Ok(()), |class| control.push(&Ipv6Tclass(class))).unwrap();
+        tos.map_or(Ok(()), |tos| control.push(&IpTos(tos))).unwrap();
+        assert_eq!(sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
+        let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+        let found = arrived(&there, &mut [0], &mut space).find::<IpTos>();
+        assert_eq!(found, Some(Ok(IpTos(arrives))), "{class:?}, {tos:?}");
+    }
+}
+
 fn many_datagrams_as_one() {
     let (there, to) = bound(Ipv4Addr::LOCALHOST);
     let (here, _) = bound(Ipv4Addr::LOCALHOST);
@@ -271,27 +294,32 @@ fn messages_without_their_option_do_not_arrive() {
     assert_eq!(arrived(&there, &mut [0], &mut [0; 256]).messages().count(), 0);
 }
 
+/// The label itself arrives only where a security module gives one. The option is there without.
+fn the_option_of_labels() {
+    let (_here, there) = pair(SocketType::DGRAM);
+    for on in [true, false, true] {
+        set_delivery::<ScmSecurity<'_>>(&there, on).unwrap();
+        assert_eq!(option(&there, libc::SO_PASSSEC), i32::from(on));
+    }
+}
+
 /// What an option has delivered is of its kind: the numbers of options and messages belong together.
-fn the_options_of_unix_sockets() {
+fn a_label_by_its_option() {
     let (here, there) = pair(SocketType::DGRAM);
     set_delivery::<ScmSecurity<'_>>(&there, true).unwrap();
-    // The label itself arrives only where a security module gives one.
+    send_plain(&here, b"x").unwrap();
+    let mut room = [0; 4096];
+    let mut received = receive(&there, &mut [0], &mut room);
+    assert!(matches!(received.messages().next(), Some(Ok(Message::ScmSecurity(_)))));
+}
+
+fn a_process_by_its_option() {
+    let (here, there) = pair(SocketType::DGRAM);
+    set_delivery::<ScmPidfd>(&there, true).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 256];
     let mut received = receive(&there, &mut [0], &mut room);
-    assert!(received.messages().all(|message| matches!(message, Ok(Message::ScmSecurity(_)))));
-    drop(received);
-    set_delivery::<ScmSecurity<'_>>(&there, false).unwrap();
-
-    match set_delivery::<ScmPidfd>(&there, true) {
-        Ok(()) => {
-            send_plain(&here, b"x").unwrap();
-            let mut received = receive(&there, &mut [0], &mut room);
-            assert!(matches!(received.messages().next(), Some(Ok(Message::ScmPidfd(_)))));
-        }
-        // Before Linux 6.5.
-        Err(error) => assert_eq!(error, Errno::NOPROTOOPT),
-    }
+    assert!(matches!(received.messages().next(), Some(Ok(Message::ScmPidfd(_)))));
 }
 
 fn an_option_that_the_socket_does_not_have() {

@@ -38,6 +38,8 @@ mod sending;
 mod support;
 #[cfg(target_os = "linux")]
 mod truncation;
+#[cfg(target_os = "linux")]
+mod waiting;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
@@ -61,12 +63,19 @@ fn main() -> std::process::ExitCode {
         batches::ending::TESTS,
         batches::sending::TESTS,
         internet::TESTS,
+        batches::internet::TESTS,
         names::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,
         #[cfg(io_uring_crate)]
-        ring::multishot::TESTS,
+        ring::multishot::owning::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::splitting::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::buffers::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::multishot::ending::TESTS,
         backends::TESTS,
     ];
     harness::run_tests(arguments, tests.concat(), support::leaving_no_descriptor)

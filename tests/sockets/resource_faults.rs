@@ -3,6 +3,7 @@
 use crate::harness::{command, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
+use crate::waiting::interrupted;
 use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot};
@@ -12,8 +13,6 @@ use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvFlags, SendFlags, SocketType};
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Duration;
 
 tests![
     every_number_of_free_descriptors if a_limit_and_the_kernels_truncation,
@@ -189,44 +188,6 @@ fn a_refusal_for_the_length_of_one_message_sends_none() {
         drop(pipe.writer);
         assert!(nobody_has_the_other_end(&pipe.reader));
     }
-}
-
-/// Runs something that waits for ever, and sends this thread one signal after the other until it has returned.
-fn interrupted<T>(run: impl FnOnce() -> T) -> T {
-    extern "C" fn nothing(_: i32) {}
-
-    struct SetAtEnd<'a>(&'a AtomicBool);
-
-    impl Drop for SetAtEnd<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, SeqCst);
-        }
-    }
-
-    // SAFETY: zero is a value of every field: no flags (without SA_RESTART, a call does return), no signal blocked.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: the same.
-    let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-    // SAFETY: the handler does nothing.
-    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, &raw mut before) }, 0);
-    // SAFETY: asking is harmless.
-    let thread = unsafe { libc::pthread_self() } as usize;
-    let ended = AtomicBool::new(false);
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !ended.load(SeqCst) {
-                // SAFETY: that thread waits for this one before it ends.
-                unsafe { libc::pthread_kill(thread as libc::pthread_t, libc::SIGUSR1) };
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let _end = SetAtEnd(&ended);
-        run()
-    });
-    // SAFETY: it was the action before.
-    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const before, std::ptr::null_mut()) }, 0);
-    result
 }
 
 /// What is received next is a message with so many descriptors, whole; and then there is nothing.

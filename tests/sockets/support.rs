@@ -189,6 +189,32 @@ pub fn pidfds() -> Result<(), String> {
     has_option(SO_PASSPIDFD, "SO_PASSPIDFD (Linux 6.5)")
 }
 
+/// What the socket says of one of its options.
+pub fn option(socket: impl AsFd, option: i32) -> i32 {
+    let (mut value, mut len) = (-1, size_of::<i32>() as u32);
+    // SAFETY: the pointer and the length are those of `value`.
+    let result = unsafe {
+        libc::getsockopt(socket.as_fd().as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut value).cast(), &raw mut len)
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    value
+}
+
+/// Whether a message of this process arrives with a label.
+pub fn has_label() -> bool {
+    let (here, there) = pair(SocketType::DGRAM);
+    if set_option(&there, libc::SO_PASSSEC, 1).is_err() {
+        return false;
+    }
+    send_plain(&here, b"x").unwrap();
+    let mut room = [0; 4096];
+    receive(&there, &mut [0], &mut room).messages().next().is_some()
+}
+
+pub fn a_security_module() -> Result<(), String> {
+    if has_label() { Ok(()) } else { Err("no security module here gives a label".into()) }
+}
+
 /// Runs on a thread that is another user: Linux keeps the ids of each thread by itself. `None` if it may not be.
 pub fn as_user<T: Send>(uid: u32, run: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {

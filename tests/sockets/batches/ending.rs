@@ -1,14 +1,20 @@
 //! When the receiving of a batch ends, and how that is told.
 
 use super::*;
+use crate::harness::not_watched_by;
 use crate::tests;
+use crate::waiting::{Waiting, interrupted_after, meanwhile};
 
 tests![
     no_messages_at_all,
     nothing_there_is_an_error,
     waiting_for_one,
+    waiting_for_one_that_comes_later,
     a_timeout_ends_after_a_message if the_kernels_timeouts,
     a_timeout_that_is_shorter_than_a_call if a_clock_that_tells,
+    a_timeout_does_not_end_the_wait_for_the_first if threads_that_sleep_in_calls_alone,
+    a_timeout_does_not_end_the_wait_for_the_next if threads_that_sleep_in_calls_alone,
+    a_signal_ends_what_a_timeout_does_not if threads_that_sleep_in_calls_alone,
     urgent_data_ends_a_batch if the_kernels_batches,
     an_error_that_the_system_does_not_keep_is_told if batches_are_a_loop,
     an_error_that_the_system_keeps_is_that_of_the_next_call if batches_are_a_call,
@@ -27,6 +33,11 @@ fn a_clock_that_tells() -> Result<(), String> {
     } else {
         Err(format!("the clock has steps of {resolution:?}"))
     }
+}
+
+fn threads_that_sleep_in_calls_alone() -> Result<(), String> {
+    the_kernels_timeouts()?;
+    not_watched_by(&["memcheck", "thread"], "has threads sleep in between, for its own reasons")
 }
 
 fn batches_are_a_loop() -> Result<(), String> {
@@ -73,6 +84,21 @@ fn waiting_for_one() {
     assert!(batch.map(|message| message.data()[0]).eq([0, 1]));
 }
 
+/// It comes once the call is seen to wait for it, or has returned without.
+fn waiting_for_one_that_comes_later() {
+    for kind in [SocketType::DGRAM, SocketType::SEQPACKET] {
+        let (here, there) = pair(kind);
+        rooms!(rooms: 4 of 4 bytes, ROOM);
+        let mut slots = slots::<4>();
+        let act = |receiver: &Waiting| {
+            receiver.until_asleep();
+            send_numbered(&here, 1, 1);
+        };
+        let batch = meanwhile(act, || recvmmsg(&there, &mut slots, &mut rooms, WAIT_FOR_ONE, None)).0;
+        assert!(batch.unwrap().map(|mut message| take_all(&mut message).len()).eq([1]));
+    }
+}
+
 /// The time has run out before anything arrived, and is looked at after the first message.
 fn a_timeout_ends_after_a_message() {
     let (here, there) = pair(SocketType::DGRAM);
@@ -101,6 +127,78 @@ fn a_timeout_that_is_shorter_than_a_call() {
         let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), timeout).unwrap();
         assert!(batch.map(|message| message.data()[0]).eq([expected]));
     }
+}
+
+/// Whether the thread sleeps, and has done so until a time has run out that began before.
+fn outlasts(receiver: &Waiting, timeout: Duration) -> bool {
+    let is_asleep = receiver.until_asleep();
+    if is_asleep {
+        std::thread::sleep(timeout.saturating_mul(2));
+    }
+    is_asleep
+}
+
+/// One that has run out before the call waits at all, and one that runs out while it does.
+fn a_timeout_does_not_end_the_wait_for_the_first() {
+    for timeout in [Duration::ZERO, Duration::from_millis(10)] {
+        let (here, there) = pair(SocketType::DGRAM);
+        rooms!(rooms: 4 of 4 bytes, ROOM);
+        let mut slots = slots::<4>();
+        let act = |receiver: &Waiting| {
+            outlasts(receiver, timeout);
+            send_numbered(&here, 1, 1);
+        };
+        let batch = meanwhile(act, || recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(timeout)));
+        assert!(batch.0.unwrap().map(|mut message| take_all(&mut message).len()).eq([1]));
+    }
+}
+
+/// Gives timeouts, each longer than the one before, until a call is seen that waits: its first message came in time.
+fn until_one_is_long_enough(is_outlasted: impl FnMut(Duration) -> bool) {
+    let mut timeouts = std::iter::successors(Some(Duration::from_millis(10)), |timeout| timeout.checked_mul(2));
+    assert!(timeouts.any(is_outlasted), "no call has waited for a second message");
+}
+
+/// It is looked at when a message arrives, not when it runs out.
+fn a_timeout_does_not_end_the_wait_for_the_next() {
+    until_one_is_long_enough(|timeout| {
+        let (here, there) = pair(SocketType::DGRAM);
+        send_numbered(&here, 1, 1);
+        rooms!(rooms: 3 of 4 bytes, ROOM);
+        let mut slots = slots::<3>();
+        let act = |receiver: &Waiting| {
+            let is_outlasted = outlasts(receiver, timeout);
+            if is_outlasted {
+                send_numbered(&here, 1, 2);
+            }
+            is_outlasted
+        };
+        let (batch, is_outlasted) =
+            meanwhile(act, || recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(timeout)));
+        let found: Vec<_> = batch.unwrap().map(|mut message| take_all(&mut message).len()).collect();
+        assert_eq!(found, if is_outlasted { vec![1, 2] } else { vec![1] });
+        is_outlasted
+    });
+}
+
+fn a_signal_ends_what_a_timeout_does_not() {
+    until_one_is_long_enough(|timeout| {
+        let (here, there) = pair(SocketType::DGRAM);
+        send_numbered(&here, 1, 1);
+        rooms!(rooms: 3 of 4 bytes, ROOM);
+        let mut slots = slots::<3>();
+        let first = |receiver: &Waiting| outlasts(receiver, timeout);
+        let (batch, is_outlasted) =
+            interrupted_after(first, || recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), Some(timeout)));
+        let batch = batch.unwrap();
+        let ended_by = batch.error();
+        assert!(batch.map(|mut message| take_all(&mut message).len()).eq([1]));
+        if is_outlasted {
+            let kept = || ancillary::recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT).map(|_| ());
+            assert_eq!(ended_by.map_or_else(kept, Err), Err(Errno::INTR));
+        }
+        is_outlasted
+    });
 }
 
 /// There is one urgent byte at most: the call does not ask for another.

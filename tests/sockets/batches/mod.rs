@@ -1,6 +1,7 @@
 //! Many messages in one call.
 
 pub mod ending;
+pub mod internet;
 pub mod owning;
 pub mod receiving;
 pub mod sending;

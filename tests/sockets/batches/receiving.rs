@@ -8,12 +8,17 @@ tests![
     what_one_call_changed_the_next_sets_anew,
     each_message_is_truncated_by_itself if the_kernels_truncation,
     fewer_rooms_than_slots_and_the_other_way_round,
+    more_than_the_system_sends_in_one_call if a_batch_of_any_size,
     many_slices_for_each_message,
     each_sender_has_its_address,
     the_longest_name,
     credentials_beside_every_message,
     a_peeked_batch_owns_what_it_was_shown,
 ];
+
+fn a_batch_of_any_size() -> Result<(), String> {
+    if cfg!(batched_receiving) { the_kernel_itself("a batch has no more than 1024 messages") } else { Ok(()) }
+}
 
 fn each_message_has_its_own_result() {
     for kind in [SocketType::DGRAM, SocketType::SEQPACKET] {
@@ -99,6 +104,32 @@ fn fewer_rooms_than_slots_and_the_other_way_round() {
     assert_eq!(recvmmsg(&there, &mut slots, &mut rooms[..1], RecvFlags::DONTWAIT, None).unwrap().len(), 1);
     assert_eq!(recvmmsg(&there, &mut slots[..2], &mut rooms, RecvFlags::DONTWAIT, None).unwrap().len(), 2);
     assert_eq!(recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap().len(), 2);
+}
+
+/// That takes 1024. Of a stream, a room for one byte takes one byte: no queue is too short for so many messages.
+fn more_than_the_system_sends_in_one_call() {
+    const COUNT: usize = 1100;
+    let (here, there) = pair(SocketType::STREAM);
+    let sent: Vec<u8> = (0..COUNT).map(|number| number as u8).collect();
+    let (last, others) = sent.split_last().unwrap();
+    assert_eq!(send_plain(&here, others), Ok(COUNT - 1));
+    send(&here, &[*last], &borrowed(&files(2))).unwrap();
+
+    let mut bytes = vec![0; COUNT];
+    let mut slices: Vec<_> = bytes.chunks_mut(1).map(|byte| [IoSliceMut::new(byte)]).collect();
+    let mut spaces = vec![[0xff; ROOM]; COUNT];
+    let mut rooms: Vec<_> =
+        slices.iter_mut().zip(&mut spaces).map(|(slices, space)| RecvRoom::new(slices, space)).collect();
+    let mut slots: Vec<_> = (0..COUNT).map(|_| RecvSlot::new()).collect();
+    let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
+    assert_eq!((batch.len(), batch.error()), (COUNT, None));
+    let mut descriptors = Vec::new();
+    for (mut message, sent) in batch.zip(&sent) {
+        assert_eq!(message.data(), [*sent]);
+        descriptors.push(take_all(&mut message).len());
+    }
+    assert_eq!(descriptors.pop(), Some(2));
+    assert!(descriptors.iter().all(|count| *count == 0));
 }
 
 fn many_slices_for_each_message() {
