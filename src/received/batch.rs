@@ -37,8 +37,9 @@ use rustix::net::RecvFlags;
 /// `POLLERR`, and the next call returns it (on a stream, the first that finds no more data), unless another error comes
 /// between. Where it is a loop, [`ReceivedBatch::error`] tells it.
 ///
-/// A signal ends a batch in the same way. What Linux then keeps is a number of its own, 512 (`ERESTARTSYS`). This crate's
-/// calls make `EINTR` of it; other functions, rustix's for example, return 512.
+/// A signal ends a batch in the same way, and so can what a ring of io_uring has its thread do, which interrupts a call
+/// like a signal. What Linux then keeps is a number of its own, 512 (`ERESTARTSYS`). This crate's calls make `EINTR` of
+/// it; other functions, rustix's for example, return 512.
 ///
 /// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///
