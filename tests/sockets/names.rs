@@ -52,16 +52,12 @@ fn a_header_that_is_used_again_has_room_for_every_name() {
 fn the_longest_path_of_all() {
     let mut path = format!("{}/ancillary-{}-", std::env::temp_dir().display(), std::process::id()).into_bytes();
     path.resize(108, b'x');
-    // SAFETY: every field is an integer, for which zero is a value.
-    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
-    address.sun_family = libc::AF_UNIX as _;
-    address.sun_path.iter_mut().zip(&path).for_each(|(place, byte)| *place = *byte as _);
-    let whole = [&address.sun_family.to_ne_bytes()[..], &path, &[0]].concat();
+    let whole = [&(libc::AF_UNIX as libc::sa_family_t).to_ne_bytes()[..], &path, &[0]].concat();
 
     let (here, there) = (datagrams(), datagrams());
     let len = size_of::<libc::sockaddr_un>() as libc::socklen_t;
-    // SAFETY: the pointer and the length are those of the address.
-    let bound = unsafe { libc::bind(here.as_raw_fd(), (&raw const address).cast(), len) };
+    // SAFETY: there are so many bytes, and one more.
+    let bound = unsafe { libc::bind(here.as_raw_fd(), whole.as_ptr().cast(), len) };
     assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
     bind(&there, &SocketAddrUnix::new_unnamed()).unwrap();
     connect(&here, &getsockname(&there).unwrap()).unwrap();
