@@ -46,19 +46,16 @@ impl<'b> ReceivedMessage<'b> {
     #[inline]
     pub(super) fn of_slices(received: Received<'b>, slices: &'b mut [Slice<'b>]) -> Self {
         let bytes = received.bytes();
-        let (first, others) = match slices.split_first_mut() {
-            Some((first, others)) => (first.bytes_mut(), &*others),
-            None => Default::default(),
-        };
+        let Some((first, others)) = slices.split_first_mut() else { return Self::of_data(received, &mut []) };
+        let first = first.bytes_mut();
         let filled = bytes.min(first.len());
         let data = first.get_mut(..filled).unwrap_or_default();
         ReceivedMessage { received, data, others, bytes_of_others: bytes - filled }
     }
 
     /// Of data in one piece.
-    #[cfg(linux_kernel)] // a multishot request's
     #[inline]
-    pub(super) fn of_data(received: Received<'b>, data: &'b mut [u8]) -> Self {
+    pub(super) const fn of_data(received: Received<'b>, data: &'b mut [u8]) -> Self {
         ReceivedMessage { received, data, others: &[], bytes_of_others: 0 }
     }
 

@@ -10,6 +10,7 @@ tests![
     fewer_rooms_than_slots_and_the_other_way_round,
     more_than_the_system_sends_in_one_call if a_batch_of_any_size,
     many_slices_for_each_message,
+    no_slices_for_a_message if calls_without_data,
     each_sender_has_its_address,
     the_longest_name,
     credentials_beside_every_message,
@@ -166,6 +167,18 @@ fn many_slices_for_each_message() {
     message.data_mut().reverse();
     assert!(message.slices().eq([&b"ba"[..], b"", b"cdef", b"gh"]));
     assert_eq!(message.into_parts().1, b"ba");
+}
+
+/// There is no part of a datagram then, however long it was.
+fn no_slices_for_a_message() {
+    let (here, there) = pair(SocketType::DGRAM);
+    send_plain(&here, b"abc").unwrap();
+    let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+    let mut slots = slots::<1>();
+    let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+    let mut batch = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
+    let message = batch.next().unwrap();
+    assert_eq!((message.bytes(), message.data(), message.slices().count()), (3, &b""[..], 0));
 }
 
 fn each_sender_has_its_address() {
