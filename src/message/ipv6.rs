@@ -82,7 +82,7 @@ impl DecodeMessage<'_> for Ipv6Pktinfo {
 /// `IPV6_TCLASS`: the traffic class of an IPv6 datagram: six bits of DSCP, then two of ECN. Linux, Android, Apple's
 /// systems, the BSDs, illumos and Solaris.
 ///
-/// An IPv4 peer of an IPv6 socket neither sends nor gets this: it takes an `IpTos` (Linux), and the system ignores an
+/// An IPv4 peer of an IPv6 socket neither sends nor gets this: it takes an `IpTos`, and Linux ignores an
 /// `Ipv6Tclass` that is sent to one, without an error.
 ///
 /// From 0 to 255. RFC 3542 lets −1 in one that is sent stand for the default; some kernels send 255 then (Linux 6.18).

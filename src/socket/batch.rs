@@ -1,5 +1,6 @@
 //! Many messages in one call.
 
+use super::backend::{MMsgHdr, MsgHdr};
 use super::header::SendHeader;
 use super::room::{Filled, RecvRoom};
 use crate::control::ControlWriter;
@@ -10,8 +11,6 @@ use core::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{RecvFlags, SendFlags, SocketAddrAny};
-
-use super::backend::{MMsgHdr, MsgHdr};
 
 #[cfg(not(batched_receiving))]
 mod receive_by_loop;
@@ -282,6 +281,8 @@ mod call {
     pub(super) use super::send_by_loop::sendmmsg;
     #[cfg(batched_sending)]
     pub(super) use crate::socket::backend::sendmmsg;
+    #[cfg(batched_receiving)]
+    use {super::*, crate::socket::backend};
 
     #[cfg(batched_receiving)]
     pub(super) const WAIT_FOR_ONE: u32 = crate::platform::MSG_WAITFORONE as u32;
@@ -292,15 +293,15 @@ mod call {
     #[cfg(batched_receiving)]
     #[inline]
     pub(super) unsafe fn recvmmsg(
-        socket: rustix::fd::BorrowedFd<'_>,
-        headers: *mut super::MMsgHdr,
+        socket: BorrowedFd<'_>,
+        headers: *mut MMsgHdr,
         count: usize,
         flags: u32,
-        timeout: Option<core::time::Duration>,
-    ) -> Result<super::Batch, rustix::io::Errno> {
+        timeout: Option<Duration>,
+    ) -> Result<Batch, Errno> {
         // SAFETY: the caller's promise is the backend's.
-        let received = unsafe { crate::socket::backend::recvmmsg(socket, headers, count, flags, timeout) }?;
+        let received = unsafe { backend::recvmmsg(socket, headers, count, flags, timeout) }?;
         // More than there are headers are not looked at, whatever is said.
-        Ok(super::Batch { count: received.min(count), error: None })
+        Ok(Batch { count: received.min(count), error: None })
     }
 }
