@@ -12,6 +12,7 @@
 //! - `rfc_3542`: the control messages of RFC 3542 for IPv6 are there.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
 //! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
+//! - `flags_are_echoed`: `msg_flags` comes back with every flag that the call was given.
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
 //! - `io_uring_crate`: the crate `io-uring`, which tests and an example use, knows the target. `Cargo.toml` makes the
 //!   same choice once more.
@@ -255,6 +256,7 @@ fn main() {
         ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
         ("peek_installs_descriptors", linux_kernel),
+        ("flags_are_echoed", one_of(&["netbsd"])),
         ("io_uring_crate", target.has_io_uring_crate()),
     ] {
         declare(name, &[]);

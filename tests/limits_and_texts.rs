@@ -115,6 +115,17 @@ fn the_next_header_is_inside_the_buffer() {
         [None; 3]
     );
     assert_eq!(layout.next_header(usize::MAX, 16, 32), None);
+    // Case U3: a length of more than 32 bits is not cut to a `usize` of 32.
+    let claimed = (1 << 32) + 24;
+    let mut bytes = [0; 64];
+    assert!(
+        Layout::LINUX_64
+            .write_header(ancillary::layout::ControlHeader { cmsg_len: claimed, level: 1, message_type: 2 }, &mut bytes)
+    );
+    let error = ancillary::ControlMessages::with_layout(Layout::LINUX_64, &bytes).next().unwrap().unwrap_err();
+    assert_eq!((error.claimed(), error.remaining()), (claimed, 64));
+    assert_eq!(Layout::LINUX_64.next_header(0, claimed, 64), None);
+    assert_eq!(Layout::LINUX_64.next_header(0, 24, 64), Some(24));
     assert_eq!((layout.first_header(16), layout.first_header(15)), (Some(0), None));
 }
 
