@@ -119,8 +119,10 @@ fn the_next_header_is_inside_the_buffer() {
     let claimed = (1 << 32) + 24;
     let mut bytes = [0; 64];
     assert!(
-        Layout::LINUX_64
-            .write_header(ancillary::layout::ControlHeader { cmsg_len: claimed, level: 1, message_type: 2 }, &mut bytes)
+        Layout::LINUX_64.write_header(
+            ancillary::layout::ControlHeader { cmsg_len: claimed, level: 1, message_type: 2 },
+            &mut bytes
+        )
     );
     let error = ancillary::ControlMessages::with_layout(Layout::LINUX_64, &bytes).next().unwrap().unwrap_err();
     assert_eq!((error.claimed(), error.remaining()), (claimed, 64));
@@ -207,8 +209,11 @@ fn errors_say_what_and_where() {
     assert_eq!(long.to_string(), "a payload of 7 bytes is too long for a control message");
     let many = PushError::TooManyDescriptors { count: 254, max: 253 };
     assert_eq!(many.to_string(), "254 descriptors in one call, but the system takes 253");
-    let bare = PushError::DescriptorsNotBorrowed { level: 1, message_type: 2 };
-    assert_eq!(bare.to_string(), "a message of level 1 and type 2 must borrow its descriptors");
+    let bare = PushError::UnsafePayload { level: 1, message_type: 2 };
+    let words = "plain bytes are not a safe payload for level 1 and type 2: it names descriptors or memory";
+    assert_eq!(bare.to_string(), words);
+    let invalid = PushError::InvalidValue { level: 17, message_type: 103 };
+    assert_eq!(invalid.to_string(), "the value is not valid for a control message of level 17 and type 103");
 }
 
 #[test]

@@ -139,13 +139,14 @@ impl fmt::Debug for SendSlot<'_> {
 /// ```
 #[inline]
 pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFlags) -> Result<usize, Errno> {
+    super::refuse_zerocopy(flags)?;
     if messages.is_empty() {
         return Ok(0);
     }
     // A `SendSlot` is a `MMsgHdr`.
     let (headers, count) = (messages.as_mut_ptr().cast(), messages.len());
-    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call. So are the descriptors
-    // in them: a native writer takes no others.
+    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call, which copies it. So are
+    // the descriptors in them: a native writer takes no others, and no payload that names memory.
     unsafe { call::sendmmsg(socket.as_fd(), headers, count, flags.bits()) }
 }
 

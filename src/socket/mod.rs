@@ -192,9 +192,10 @@ pub fn sendmsg(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
+    refuse_zerocopy(flags)?;
     let header = SendHeader::new(data, control);
-    // SAFETY: the header is prepared, and what it points to is borrowed until after the call. So are the descriptors in
-    // it: a native writer takes no others.
+    // SAFETY: the header is prepared, and what it points to is borrowed until after the call, which copies it. So are the
+    // descriptors in it: a native writer takes no others, and no payload that names memory.
     unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
 }
 
@@ -232,17 +233,29 @@ pub fn sendmsg_addr(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
+    refuse_zerocopy(flags)?;
     let mut header = SendHeader::new(data, control);
     let call = |pointer, len| {
         // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
         // used within it only.
         unsafe { header.set_address(pointer, len) };
-        // SAFETY: the header is prepared, and all that it points to can be read until after the call. The descriptors in
-        // it are borrowed: a native writer takes no others.
+        // SAFETY: the header is prepared, and all that it points to can be read until after the call, which copies it. The
+        // descriptors in it are borrowed: a native writer takes no others, and no payload that names memory.
         unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
     };
     // SAFETY: the closure reads at most as many bytes as it is given, and keeps no pointer.
     unsafe { address.with_sockaddr(call) }
+}
+
+/// Refuses `MSG_ZEROCOPY`, with which the kernel reads the data after the call.
+#[inline]
+pub(crate) const fn refuse_zerocopy(flags: SendFlags) -> Result<(), Errno> {
+    #[cfg(linux_kernel)]
+    if flags.bits() & crate::platform::MSG_ZEROCOPY as u32 != 0 {
+        return Err(Errno::INVAL);
+    }
+    let _ = flags;
+    Ok(())
 }
 
 /// Makes the call `sendmsg` on a header somebody has prepared.
@@ -255,7 +268,10 @@ pub fn sendmsg_addr(
 ///
 /// - `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can
 ///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives and stays where it is.
-/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
+/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use, and all memory that a payload names
+///   is the caller's to have read and written, for as long as the protocol does (RDS).
+/// - With `MSG_ZEROCOPY`, a flag of Linux, the data stays as it is until the notification of this send was read from
+///   the socket's error queue.
 ///
 /// ```
 /// use ancillary::{ControlWriter, socket};

@@ -33,6 +33,8 @@ mod resource_faults;
 #[cfg(io_uring_crate)]
 mod ring;
 #[cfg(target_os = "linux")]
+mod safe_calls;
+#[cfg(target_os = "linux")]
 mod sending;
 #[cfg(target_os = "linux")]
 mod support;
@@ -50,6 +52,7 @@ fn main() -> std::process::ExitCode {
     arguments.test_threads = Some(1);
     let tests = [
         sending::TESTS,
+        safe_calls::TESTS,
         delivery::TESTS,
         truncation::TESTS,
         resource_faults::TESTS,
