@@ -355,10 +355,16 @@ fn internet_messages_to_the_byte() {
     assert_eq!(payload(info), [&Ipv6Addr::LOCALHOST.octets()[..], &7_u32.to_ne_bytes()].concat());
 
     assert_eq!(IpTos::decode(&0xb9_i32.to_ne_bytes()), Ok(IpTos(0xb9)));
+    // Case W3: Apple's kernel delivers one byte.
+    assert_eq!(Ipv6Tclass::decode(&[2]), Ok(Ipv6Tclass(2)));
+    assert_eq!(Ipv6Tclass::decode(&[0xff]), Ok(Ipv6Tclass(255)));
+    // Case W4: the kernel would send one datagram.
+    let refused = PushError::InvalidValue { level: UdpSegment::LEVEL, message_type: UdpSegment::TYPE };
+    assert_eq!(ancillary::ControlWriter::new(&mut [0; 64]).push(&UdpSegment(0)), Err(refused));
     for ecn in 0..4 {
         assert_eq!((IpTos(0xb8 + ecn).ecn(), Ipv6Tclass(0xb8 + i32::from(ecn)).ecn()), (ecn, ecn));
     }
-    let count = |size, data: &[u8]| UdpGro(size).segments(data).count();
+    let count = |size, data: &[u8]| UdpGro(size).segments(data, false).len();
     assert_eq!(
         [count(1, b"abc"), count(0, b"abc"), count(-1, b"abc"), count(3, b"abc"), count(1, b"")],
         [3, 1, 1, 1, 0]
