@@ -7,7 +7,6 @@ use crate::platform;
 use core::ffi::c_int;
 use core::iter::FusedIterator;
 use core::num::{NonZero, TryFromIntError};
-use core::slice::Chunks;
 
 /// `UDP_SEGMENT`, to send: how many bytes of the data each datagram is to have, the last one perhaps fewer. Linux 4.18.
 ///
@@ -104,7 +103,7 @@ impl UdpGro {
         let size = usize::try_from(self.0).ok().and_then(NonZero::new).unwrap_or(NonZero::<usize>::MAX);
         let partial_len = if data_truncated { data.len() % size } else { 0 };
         let (whole, partial) = data.split_at(data.len() - partial_len);
-        Segments { whole: whole.chunks(size.get()), partial }
+        Segments { whole, size, partial }
     }
 }
 
@@ -114,7 +113,8 @@ impl UdpGro {
 #[derive(Clone, Debug)]
 #[must_use = "an iterator does nothing until it is walked"]
 pub struct Segments<'d> {
-    whole: Chunks<'d, u8>,
+    whole: &'d [u8],
+    size: NonZero<usize>,
     partial: &'d [u8],
 }
 
@@ -133,11 +133,15 @@ impl<'d> Iterator for Segments<'d> {
 
     #[inline]
     fn next(&mut self) -> Option<&'d [u8]> {
-        self.whole.next()
+        // The last one may be shorter.
+        let (segment, rest) = self.whole.split_at_checked(self.size.get()).unwrap_or((self.whole, &[]));
+        self.whole = rest;
+        (!segment.is_empty()).then_some(segment)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.whole.size_hint()
+        let count = self.whole.len() / self.size + usize::from(self.whole.len() % self.size > 0);
+        (count, Some(count))
     }
 }
 
