@@ -107,6 +107,7 @@ mod batch;
 #[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
 #[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
 mod c_definitions;
+mod close_on_exec;
 mod delivery;
 mod header;
 #[cfg(linux_kernel)]
@@ -119,6 +120,8 @@ mod this_process;
 
 pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
+pub use close_on_exec::CLOEXEC_ON_RECEIVE;
+pub(crate) use close_on_exec::CloseOnExec;
 pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
 #[cfg(linux_kernel)]
@@ -315,15 +318,3 @@ pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: 
     // SAFETY: the caller's promise is the backend's.
     unsafe { backend::recvmsg(socket.as_fd(), header.cast(), flags.bits()) }
 }
-
-/// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
-/// `MSG_CMSG_CLOEXEC`.
-///
-/// Empty where the system has no such flag: Apple's, Solaris, AIX and some smaller ones.
-///
-/// ```
-/// # #[cfg(target_os = "linux")]
-/// assert_eq!(ancillary::socket::CLOEXEC_ON_RECEIVE, rustix::net::RecvFlags::CMSG_CLOEXEC);
-/// ```
-#[doc(alias = "MSG_CMSG_CLOEXEC")]
-pub const CLOEXEC_ON_RECEIVE: RecvFlags = RecvFlags::from_bits_retain(backend::CLOEXEC_ON_RECEIVE);

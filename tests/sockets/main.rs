@@ -19,6 +19,8 @@ mod internet;
 #[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]
+mod other_families;
+#[cfg(target_os = "linux")]
 mod ownership;
 #[cfg(target_os = "linux")]
 mod peer_bugs;
@@ -60,6 +62,7 @@ fn main() -> std::process::ExitCode {
         credentials::TESTS,
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
+        other_families::TESTS,
         peer_bugs::TESTS,
         batches::receiving::TESTS,
         batches::owning::TESTS,
