@@ -23,7 +23,7 @@
 //! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
 //!   exactly one, on Linux: a `ControlSpace::<{ control_len!(ScmRights[1]) }>` has no padding;
 //!   [`complete`](Received::complete) fails if there were more; the first of
-//!   [`take_descriptors`](Received::take_descriptors) is `None` if there was none.
+//!   [`take_descriptors`](ReceivedControl::take_descriptors) is `None` if there was none.
 //! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
 //!   also shows as truncation, without an error. For other systems, see [below](#other-systems).
 //! - *After an error* nothing is owned.
@@ -48,32 +48,35 @@
 //! - A full descriptor table fails the call with `EMSGSIZE`.
 
 mod batch;
+mod control;
 mod descriptors;
 mod header;
 mod messages;
 #[cfg(linux_kernel)]
 mod multishot;
 mod receive;
+mod walk;
 mod with_data;
 
 pub use crate::message::NoDescriptor;
 pub use batch::{ReceivedBatch, recvmmsg, recvmmsg_inheritable};
-pub use descriptors::{Descriptors, TakeDescriptors};
-pub use messages::{Message, Messages};
+pub use control::ReceivedControl;
+pub use descriptors::{Descriptor, DescriptorSlots, Descriptors};
+pub use messages::{Message, Messages, RawMessages, TakeDescriptors, TakeMessages};
 pub use receive::{recvmsg, recvmsg_inheritable};
 pub use with_data::ReceivedMessage;
 
-use crate::control::{ControlError, ControlMemory, uninit};
-use crate::message::{DecodeError, DecodeMessage};
+use crate::control::ControlMemory;
 use crate::socket::{CLOEXEC_ON_RECEIVE, Filled, Slice};
 use core::error::Error;
 use core::fmt;
-use core::mem::MaybeUninit;
-use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
+use core::ops::{Deref, DerefMut};
+use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 
 /// What a call has received: owner of every descriptor in it.
 ///
-/// The data is in the caller's slices. Dropping this closes every descriptor that was not taken.
+/// The data is in the caller's slices. The control messages are a [`ReceivedControl`], to which this dereferences: its
+/// methods look at them and take them. Dropping this closes every descriptor that was not taken.
 ///
 /// ```
 /// use ancillary::message::ScmRights;
@@ -91,12 +94,12 @@ use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
 /// sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
 ///
 /// let mut data = [0; 16];
-/// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
-/// for message in received.messages() {
+/// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
+/// for message in received.into_messages() {
 ///     match message? {
 ///         Message::ScmRights(descriptors) => {
 ///             for descriptor in descriptors {
-///                 rustix::io::write(descriptor?, b"through it")?;
+///                 rustix::io::write(descriptor, b"through it")?; // an `OwnedFd`
 ///             }
 ///         }
 ///         other => println!("{other:?}"),
@@ -110,12 +113,7 @@ pub struct Received<'c> {
     bytes: usize,
     flags: ReturnFlags,
     address: Option<SocketAddrAny>,
-    /// What the system has filled: walkable, every header and payload initialised, padding perhaps not.
-    control: &'c mut [MaybeUninit<u8>],
-    /// Whether the numbers in `SCM_RIGHTS` are descriptors of this process.
-    owns_descriptors: bool,
-    /// Whether a walk to the end has taken every descriptor: then there is nothing left to close.
-    emptied: bool,
+    control: ReceivedControl<'c>,
 }
 
 bitflags::bitflags! {
@@ -182,16 +180,11 @@ impl<'c> Received<'c> {
         address: Option<SocketAddrAny>,
         control: impl Into<ControlMemory<'c>>,
     ) -> Received<'c> {
-        // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
+        // SAFETY: only zeros are written to it.
         let control = unsafe { control.into().into_uninit() };
-        Received {
-            bytes,
-            flags: without_echo(flags, RecvFlags::empty()),
-            address,
-            control,
-            owns_descriptors: true,
-            emptied: false,
-        }
+        // SAFETY: the caller's promise.
+        let control = unsafe { ReceivedControl::new(control, true) };
+        Received { bytes, flags: without_echo(flags, RecvFlags::empty()), address, control }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -207,8 +200,11 @@ impl<'c> Received<'c> {
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
         let Filled { data, control, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
-        let owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
-        (Received { bytes, flags: returned, address, control, owns_descriptors, emptied: false }, data)
+        let owns = (cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK))
+            && !address.as_ref().is_some_and(is_of_internet);
+        // SAFETY: the caller's promise.
+        let control = unsafe { ReceivedControl::new(control, owns) };
+        (Received { bytes, flags: returned, address, control }, data)
     }
 
     /// How many bytes of data the call returned.
@@ -332,72 +328,41 @@ impl<'c> Received<'c> {
         if truncated.is_empty() { Ok(self) } else { Err(truncated) }
     }
 
-    /// The control messages from the first one on, each with its part of the buffer: descriptors can be taken from one
-    /// while the others are still to come.
+    /// Takes the control messages, for as long as the control buffer is borrowed.
     ///
-    /// Each call starts anew, so walk one iterator: `while let Some(message) = received.messages().next()` would see
-    /// the first message for ever.
+    /// As [`ReceivedControl::take_messages`] otherwise.
     ///
-    /// What was taken is gone from a later walk. Example: [the type's](Self).
+    /// Example: [the type's](Self).
     #[inline]
-    pub fn messages(&mut self) -> Messages<'_> {
-        // SAFETY: whoever made this has promised that the system has written the messages, and that what descriptors
-        // are in them belong to this alone.
-        unsafe { Messages::new(self.control, self.owns_descriptors) }
+    pub fn into_messages(self) -> TakeMessages<'c> {
+        self.control.into_messages()
     }
+}
 
-    /// The first message of a kind, or `None` if there is none before the buffer ends or stops making sense.
-    /// ([`messages`](Self::messages) tells which.)
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError`] if there is one, but cut or of another length than its kind has.
-    ///
-    /// ```
-    /// # #[cfg(target_os = "linux")] {
-    /// use ancillary::message::ScmCredentials;
-    /// use ancillary::{ControlSpace, control_space, recvmsg};
-    /// use rustix::io::IoSliceMut;
-    /// use rustix::net::sockopt::set_socket_passcred;
-    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-    ///
-    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    /// set_socket_passcred(&here, true)?;
-    /// rustix::io::write(&there, b"data")?;
-    /// let (mut data, mut space) = ([0; 4], ControlSpace::<{ control_space!(ScmCredentials) }>::new());
-    /// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
-    /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
-    /// # }
-    /// # Ok::<(), rustix::io::Errno>(())
-    /// ```
-    pub fn find<'r, M: DecodeMessage<'r>>(&'r mut self) -> Option<Result<M, DecodeError>> {
-        self.messages().find_kind()
-    }
+impl<'c> Deref for Received<'c> {
+    type Target = ReceivedControl<'c>;
 
-    /// Takes every descriptor, from whatever message, in the order of arrival.
-    ///
-    /// A message that was cut gives what is there. What the iterator has not yielded when it is dropped is still owned
-    /// by this.
-    ///
-    /// Example: [`TakeDescriptors`].
     #[inline]
-    pub fn take_descriptors(&mut self) -> TakeDescriptors<'_> {
-        // SAFETY: as in `messages`.
-        let messages = unsafe { Messages::new(self.control, self.owns_descriptors) };
-        TakeDescriptors::new(messages, &mut self.emptied)
+    fn deref(&self) -> &ReceivedControl<'c> {
+        &self.control
     }
+}
 
-    /// Sets close-on-exec where the system could not do it while receiving.
-    #[cfg(not(cloexec_on_receive))]
-    fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
-        let mut messages = self.messages();
-        while let Some(descriptors) = messages.next_descriptors() {
-            for descriptor in descriptors.iter().flatten() {
-                rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
-            }
-        }
-        Ok(())
+impl<'c> DerefMut for Received<'c> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut ReceivedControl<'c> {
+        &mut self.control
     }
+}
+
+/// Whether a sender's address says that no descriptor has come with what it sent, so that the owner need not look.
+///
+/// Only sockets of the UNIX family deliver descriptors, and no address of theirs is of another family: Linux
+/// `net/unix/af_unix.c`, whose `scm_recv_unix` alone leads to `scm_detach_fds` (`net/core/scm.c`); on the BSDs and Apple's
+/// systems `dom_externalize`, which the local domain alone has (`uipc_domain.c`).
+#[inline]
+fn is_of_internet(address: &SocketAddrAny) -> bool {
+    matches!(address.address_family(), AddressFamily::INET | AddressFamily::INET6)
 }
 
 /// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
@@ -413,23 +378,12 @@ const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
     returned.difference(echoed)
 }
 
-impl Drop for Received<'_> {
-    /// Closes every descriptor that was not taken.
-    #[inline]
-    fn drop(&mut self) {
-        // A walk would find nothing in either case: this only saves it.
-        if !self.control.is_empty() && !self.emptied {
-            self.take_descriptors().for_each(drop);
-        }
-    }
-}
-
 impl fmt::Debug for Received<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
             .field("bytes", &self.bytes)
             .field("flags", &self.flags)
-            .field("control", &self.control.len())
+            .field("control", &self.control.control_len())
             .finish_non_exhaustive()
     }
 }
