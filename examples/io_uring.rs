@@ -100,7 +100,7 @@ mod client {
             let (mut data, mut space) = ([0; 64], ControlSpace::<{ control_len!(ScmRights[1]) }>::new());
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut received = recvmsg(server, &mut slices, &mut space, RecvFlags::empty())?.complete()?;
-            match received.take_descriptors().next().transpose()? {
+            match received.take_descriptors()?.next() {
                 Some(file) => println!("client: sent {question:?}, got {:?}", files::text(&File::from(file))?),
                 None => println!(
                     "client: sent {question:?}, was told {:?}",
@@ -141,7 +141,7 @@ mod server {
     /// The text of the file that has come, in capitals, as a file.
     fn shout(message: ReceivedMessage<'_>) -> Result<File, Box<dyn Error>> {
         let mut message = message.complete()?;
-        let file = File::from(message.take_descriptors().next().ok_or("a message without a file")??);
+        let file = File::from(message.take_descriptors()?.next().ok_or("a message without a file")?);
         let text = files::text(&file)?;
         println!("server: {:?} came with a file: {text:?}", String::from_utf8_lossy(message.data()));
         Ok(files::of(&text.to_uppercase())?)

@@ -114,7 +114,7 @@ mod demonstration {
             if received.filled(&data) != self.received.to_ne_bytes() {
                 return Err("a message was lost".into());
             }
-            let descriptor = received.take_descriptors().next().ok_or("a message without its descriptor")??;
+            let descriptor = received.take_descriptors()?.next().ok_or("a message without its descriptor")?;
             rustix::io::write(descriptor, b"!")?;
             self.received += 1;
             Ok(true)

@@ -93,7 +93,7 @@ mod demonstration {
                 let slices = &mut [IoSliceMut::new(&mut data)];
                 let received = recvmsg(socket, slices, &mut space, RecvFlags::empty())?;
                 let mut received = received.complete().map_err(io::Error::other)?;
-                let descriptor = received.take_descriptors().next().transpose().map_err(io::Error::other)?;
+                let descriptor = received.take_descriptors().map_err(io::Error::other)?.next();
                 Ok((received.bytes(), descriptor))
             };
             // If the task is dropped while it waits here, nothing was received yet: what is received is returned at once.

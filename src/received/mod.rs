@@ -201,7 +201,7 @@ impl<'c> Received<'c> {
         let Filled { data, control, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
         let owns = (cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK))
-            && !address.as_ref().is_some_and(is_of_internet);
+            && (control.is_empty() || !address.as_ref().is_some_and(is_of_internet));
         // SAFETY: the caller's promise.
         let control = unsafe { ReceivedControl::new(control, owns) };
         (Received { bytes, flags: returned, address, control }, data)
