@@ -50,8 +50,8 @@ fn write<'fd>(
     let mut control = ControlWriter::new(bytes);
     for index in 0..messages {
         match index % 2 {
-            0 => control.push(&ScmRights::new(descriptors))?,
-            _ => control.push(&credentials)?,
+            0 => control.push(ScmRights(descriptors))?,
+            _ => control.push(credentials)?,
         }
     }
     Ok(control.used())
@@ -64,7 +64,7 @@ fn pass<const COUNT: usize, const SPACE: usize>(
 ) -> usize {
     let mut space = ControlSpace::<SPACE>::new();
     let mut control = space.writer();
-    if control.push(&ScmRights::new(descriptors)).is_err() {
+    if control.push(ScmRights(descriptors)).is_err() {
         return 0;
     }
     if sendmsg(from, &[IoSlice::new(b"d")], &control, SendFlags::empty()) != Ok(1) {
@@ -113,7 +113,7 @@ fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     for _ in 0..turns {
         for (index, control) in controls.iter_mut().enumerate() {
             control.clear();
-            control.push(&IpTos((index % 4) as u8)).expect("there is room");
+            control.push(IpTos((index % 4) as u8)).expect("there is room");
         }
         let slot = |index: usize| SendSlot::new(&data[index], &controls[index]);
         let mut messages: [_; BATCH] = std::array::from_fn(slot);
@@ -156,10 +156,10 @@ fn echo(echo: &mut Echo) {
             for (mut message, (((data, address), control), answer)) in batch.zip(places) {
                 control.clear();
                 if let Some(Ok(arrived)) = message.find::<IpPktinfo>() {
-                    control.push(&IpPktinfo::from_source(arrived.spec_dst)).expect("there is room");
+                    control.push(IpPktinfo::from_source(arrived.spec_dst)).expect("there is room");
                 }
                 if let Some(Ok(tos)) = message.find::<IpTos>() {
-                    control.push(&tos).expect("there is room");
+                    control.push(tos).expect("there is room");
                 }
                 let address = address.insert(message.address().expect("a sender").clone());
                 *data = [IoSlice::new(message.into_parts().1)];
