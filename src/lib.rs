@@ -103,6 +103,8 @@
 extern crate std;
 
 pub mod control;
+#[cfg(feature = "std")]
+mod interop;
 pub mod layout;
 #[cfg(has_native_layout)]
 pub mod message;
