@@ -28,7 +28,7 @@ into_io_error! {
     #[cfg(has_native_layout)]
     crate::message::DecodeError => InvalidData,
     #[cfg(sockets)]
-    crate::received::Truncated => InvalidData,
+    crate::received::Incomplete => InvalidData,
     #[cfg(linux_kernel)]
     crate::socket::RecvmsgOutError => InvalidData,
 }

@@ -69,7 +69,7 @@
 //! - Any bytes at any address can be read: reading ends, does not panic, and never yields what is not there.
 //! - A push that fails leaves the buffer as it was. Every byte given to the system is initialised.
 //! - A descriptor that arrives has exactly one owner, from the instant the call returns.
-//! - Truncation is a fact of the result: [`Received::truncated`], [`Received::complete`].
+//! - Truncation is a fact of the result: [`Received::incomplete`], [`Received::complete`].
 //! - Whatever is built here can be handed to a call of yours, and what a call of yours has filled can be handed to
 //!   this: [`socket::SendHeader`], [`socket::RecvHeader`].
 //!
@@ -118,7 +118,7 @@ pub mod socket;
 pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Message, Received, Truncated, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
+pub use received::{Incomplete, Message, Received, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
 #[cfg(sockets)]
 pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 

@@ -1,10 +1,9 @@
-use super::descriptors::DescriptorSlots;
+use super::descriptors::{DescriptorSlots, SLOT, first_error};
 use super::walk::Walk;
 use super::{Messages, NoDescriptor, RawMessages, TakeDescriptors, TakeMessages};
 use crate::control::uninit;
 use crate::layout::Layout;
-use crate::message::{DecodeError, DecodeMessage, ScmRights, ScmRightsNumbers};
-#[cfg(not(cloexec_on_receive))]
+use crate::message::{DecodeError, DecodeMessage, ScmRights};
 use crate::platform;
 use core::fmt;
 use core::mem::{MaybeUninit, take};
@@ -256,18 +255,31 @@ impl<'c> ReceivedControl<'c> {
             Some(first) if first.is::<ScmRights>() && walk.is_done() => (first.payload(), None, 0),
             Some(_) => (&[][..], Some(start.clone()), rights_in(start)?),
         };
-        // SAFETY: the numbers are those of descriptors that this owns: `new` was promised that.
-        let rights = unsafe { DescriptorSlots::<OwnedFd>::new(rights) };
-        if let Some(error) = rights.first_error() {
-            // What is in the slots stays with this.
-            core::mem::forget(rights);
+        if let Some(error) = first_error(rights) {
             return Err(error);
         }
         self.owns = false;
+        // SAFETY: the numbers are those of descriptors that this no longer owns, as `new` was promised that it did.
+        let rights = unsafe { DescriptorSlots::<OwnedFd>::new(rights) };
         // SAFETY: the walk is over what `new` was promised, and this no longer owns what that does.
         let rest = rest.map(|walk| unsafe { TakeMessages::of_walk(walk, true) });
         // SAFETY: no slot holds an error.
         Ok(unsafe { TakeDescriptors::new(rights, rest, later) })
+    }
+
+    /// The error in the first slot that holds one in the place of a descriptor.
+    #[inline]
+    pub(super) fn first_error(&self) -> Option<NoDescriptor> {
+        let mut walk = self.walk();
+        while let Some(message) = walk.next_or_clamped().filter(|_| self.owns) {
+            if platform::holds_received_descriptors(message.level(), message.message_type()) {
+                let error = first_error(message.payload());
+                if error.is_some() {
+                    return error;
+                }
+            }
+        }
+        None
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
@@ -296,9 +308,11 @@ impl<'c> ReceivedControl<'c> {
 fn rights_in(mut walk: Walk<'_>) -> Result<usize, NoDescriptor> {
     let mut count = 0;
     while let Some(message) = walk.next_or_clamped() {
-        if let Some(Ok(numbers)) = message.decode::<ScmRightsNumbers<'_>>() {
-            count += numbers.len();
-            numbers.map(|number| number.map(|_| ())).collect::<Result<(), _>>()?;
+        if message.is::<ScmRights>() {
+            if let Some(error) = first_error(message.payload()) {
+                return Err(error);
+            }
+            count += message.payload().len() / SLOT;
         }
     }
     Ok(count)

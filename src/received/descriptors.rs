@@ -8,7 +8,7 @@ use core::mem::needs_drop;
 use rustix::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// The size of a slot in bytes.
-const SLOT: usize = size_of::<c_int>();
+pub(super) const SLOT: usize = size_of::<c_int>();
 
 /// How a received descriptor is given out: [`BorrowedFd`] by a walk that looks, [`OwnedFd`] by one that takes.
 ///
@@ -80,12 +80,6 @@ impl<'m, F: Descriptor> DescriptorSlots<'m, F> {
     #[inline]
     pub(super) const unsafe fn new(payload: &'m [u8]) -> Self {
         DescriptorSlots { payload, given: PhantomData }
-    }
-
-    /// The error of the first slot that holds one.
-    #[inline]
-    pub(super) fn first_error(&self) -> Option<NoDescriptor> {
-        if has_error(self.payload) { first_error(self.payload) } else { None }
     }
 
     /// # Safety
@@ -162,8 +156,13 @@ fn has_error_in_fours(fours: &[u8]) -> bool {
 }
 
 /// The error of the first slot that holds one.
+#[inline]
+pub(super) fn first_error(payload: &[u8]) -> Option<NoDescriptor> {
+    if has_error(payload) { find_error(payload) } else { None }
+}
+
 #[cold]
-fn first_error(payload: &[u8]) -> Option<NoDescriptor> {
+fn find_error(payload: &[u8]) -> Option<NoDescriptor> {
     let slots = payload.chunks_exact(SLOT).filter_map(|slot| slot.first_chunk());
     slots.copied().map(descriptor_number).find_map(Result::err)
 }

@@ -51,6 +51,7 @@ mod batch;
 mod control;
 mod descriptors;
 mod header;
+mod incomplete;
 mod messages;
 #[cfg(linux_kernel)]
 mod multishot;
@@ -62,13 +63,13 @@ pub use crate::message::NoDescriptor;
 pub use batch::{ReceivedBatch, recvmmsg, recvmmsg_inheritable};
 pub use control::ReceivedControl;
 pub use descriptors::{Descriptor, DescriptorSlots, Descriptors};
+pub use incomplete::Incomplete;
 pub use messages::{Message, Messages, RawMessages, TakeDescriptors, TakeMessages};
 pub use receive::{recvmsg, recvmsg_inheritable};
 pub use with_data::ReceivedMessage;
 
 use crate::control::ControlMemory;
 use crate::socket::{CLOEXEC_ON_RECEIVE, Filled, Slice};
-use core::error::Error;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
@@ -114,40 +115,9 @@ pub struct Received<'c> {
     flags: ReturnFlags,
     address: Option<SocketAddrAny>,
     control: ReceivedControl<'c>,
+    /// How many bytes of control buffer the call was given.
+    control_room: usize,
 }
-
-bitflags::bitflags! {
-    /// What did not fit.
-    ///
-    /// ```
-    /// use ancillary::Truncated;
-    ///
-    /// assert_eq!(Truncated::DATA.to_string(), "the data was cut");
-    /// ```
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Truncated: u8 {
-        /// A datagram was longer than the slices: its end is lost.
-        #[doc(alias = "MSG_TRUNC")]
-        const DATA = 1;
-        /// Control messages were lost or cut: the room was too small, or the table of descriptors was full, or a security
-        /// module kept a descriptor back. Linux reports all of these in the same way.
-        #[doc(alias = "MSG_CTRUNC")]
-        const CONTROL = 2;
-    }
-}
-
-impl fmt::Display for Truncated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.contains(Self::DATA), self.contains(Self::CONTROL)) {
-            (true, true) => "the data was cut, and control messages or descriptors were lost",
-            (true, false) => "the data was cut",
-            (false, true) => "control messages or descriptors were lost",
-            (false, false) => "nothing was lost",
-        })
-    }
-}
-
-impl Error for Truncated {}
 
 impl<'c> Received<'c> {
     /// The owner of what a call that this crate knows nothing of has received.
@@ -184,7 +154,8 @@ impl<'c> Received<'c> {
         let control = unsafe { control.into().into_uninit() };
         // SAFETY: the caller's promise.
         let control = unsafe { ReceivedControl::new(control, true) };
-        Received { bytes, flags: without_echo(flags, RecvFlags::empty()), address, control }
+        let (flags, control_room) = (without_echo(flags, RecvFlags::empty()), control.control_len());
+        Received { bytes, flags, address, control, control_room }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -198,13 +169,13 @@ impl<'c> Received<'c> {
         bytes: usize,
         flags: RecvFlags,
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
-        let Filled { data, control, address, flags: returned } = filled;
+        let Filled { data, control, control_room, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
         let owns = (cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK))
             && (control.is_empty() || !address.as_ref().is_some_and(is_of_internet));
         // SAFETY: the caller's promise.
         let control = unsafe { ReceivedControl::new(control, owns) };
-        (Received { bytes, flags: returned, address, control }, data)
+        (Received { bytes, flags: returned, address, control, control_room }, data)
     }
 
     /// How many bytes of data the call returned.
@@ -270,15 +241,30 @@ impl<'c> Received<'c> {
         self.address.as_ref()
     }
 
-    /// What did not fit.
+    /// How many bytes of control buffer the call was given. [`control_len`](ReceivedControl::control_len) is how many of them
+    /// were filled.
     ///
-    /// Example: [`recvmsg`].
+    /// For a call of the caller's, [`from_raw_parts`](Self::from_raw_parts), it is what was filled.
+    ///
+    /// Example: [`Incomplete`].
     #[inline]
-    pub fn truncated(&self) -> Truncated {
-        let mut truncated = Truncated::empty();
-        truncated.set(Truncated::DATA, self.data_truncated());
-        truncated.set(Truncated::CONTROL, self.control_truncated());
-        truncated
+    pub const fn control_room(&self) -> usize {
+        self.control_room
+    }
+
+    /// Returns what did not arrive, or `None` if all of it did.
+    ///
+    /// Example: [`Incomplete`].
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        let (data, control) = (self.data_truncated(), self.control_truncated());
+        let slot = self.control.first_error();
+        (data || control || slot.is_some()).then_some(Incomplete {
+            data,
+            control,
+            control_len: self.control.control_len(),
+            control_room: self.control_room,
+            slot,
+        })
     }
 
     /// Whether a datagram was longer than the slices (`MSG_TRUNC`).
@@ -297,35 +283,21 @@ impl<'c> Received<'c> {
         self.flags.contains(ReturnFlags::CTRUNC)
     }
 
-    /// This, if all of it arrived.
+    /// Returns this, if all of it arrived: the data whole, no control message lost or cut, and a descriptor in every slot.
+    ///
+    /// A system that [loses messages without reporting it](crate::received#other-systems) is believed.
     ///
     /// # Errors
     ///
-    /// What did not fit. The descriptors that did arrive are closed, and the other messages are gone: to see some of them
-    /// nevertheless, ask for [`truncated`](Self::truncated) instead, or look before.
+    /// [`Incomplete`] says what did not arrive. The descriptors that did are closed, and the other messages are gone: to see
+    /// some of them nevertheless, ask [`incomplete`](Self::incomplete) instead.
     ///
-    /// # What `Ok` does not say
-    ///
-    /// - That every slot has a descriptor: where `SO_PASSPIDFD` is on and the table of descriptors is full, the slot of the
-    ///   `SCM_PIDFD` holds an error, and Linux does not report truncation. [`NoDescriptor`] is that error.
-    /// - That no message was lost, on a system that [does not report it](crate::received#other-systems).
-    ///
-    /// ```
-    /// use ancillary::control::ControlMemory;
-    /// use ancillary::{Truncated, recvmsg};
-    /// use rustix::io::IoSliceMut;
-    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-    ///
-    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    /// rustix::io::write(&there, b"five!")?;
-    /// let mut data = [0; 4];
-    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlMemory::none(), RecvFlags::empty())?;
-    /// assert_eq!(received.complete().err(), Some(Truncated::DATA));
-    /// # Ok::<(), rustix::io::Errno>(())
-    /// ```
-    pub fn complete(self) -> Result<Self, Truncated> {
-        let truncated = self.truncated();
-        if truncated.is_empty() { Ok(self) } else { Err(truncated) }
+    /// Example: [`Incomplete`].
+    pub fn complete(self) -> Result<Self, Incomplete> {
+        match self.incomplete() {
+            None => Ok(self),
+            Some(incomplete) => Err(incomplete),
+        }
     }
 
     /// Takes the control messages, for as long as the control buffer is borrowed.

@@ -41,6 +41,8 @@ pub(crate) struct Filled<'d, 'c> {
     pub(crate) data: &'d mut [Slice<'d>],
     /// The control messages.
     pub(crate) control: &'c mut [MaybeUninit<u8>],
+    /// How many bytes of control buffer there were.
+    pub(crate) control_room: usize,
     pub(crate) address: Option<SocketAddrAny>,
     /// The flags the call has returned.
     pub(crate) flags: u32,
@@ -178,7 +180,8 @@ unsafe fn filled<'d, 'c>(
     let address = unsafe { filled_address(address, header) };
     // SAFETY: the caller's promise; an `IoSliceMut` is a `struct iovec`, and so is a `Slice`.
     let data = unsafe { core::slice::from_raw_parts_mut(pointer.cast::<Slice<'d>>(), number) };
-    Filled { data, control: filled_part(control, header), address, flags: flags_of(header) }
+    let control_room = control.len();
+    Filled { data, control: filled_part(control, header), control_room, address, flags: flags_of(header) }
 }
 
 /// The address a call has written, if any.
