@@ -36,7 +36,7 @@ tests![
     room_for_one_of_two if the_kernels_truncation,
 ];
 
-fn there_is_ipv6() -> Result<(), String> {
+pub fn there_is_ipv6() -> Result<(), String> {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).map(drop).map_err(|error| format!("no IPv6 here ({error})"))
 }
 

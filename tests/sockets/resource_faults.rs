@@ -57,18 +57,6 @@ fn nobody_has_the_other_end(reader: &OwnedFd) -> bool {
     }
 }
 
-/// Lets this process have exactly so many descriptors more until the result is dropped.
-fn with_free_numbers(count: u64) -> (DescriptorLimit, Vec<OwnedFd>) {
-    let highest = *open_descriptors().last().unwrap();
-    let mut filling = files(1);
-    while filling.last().unwrap().as_raw_fd() < highest {
-        filling.push(rustix::io::fcntl_dupfd_cloexec(&filling[0], 0).unwrap());
-    }
-    // Now every number up to the last one is taken.
-    let taken = open_descriptors().len() as u64;
-    (DescriptorLimit::numbers_below(taken + count), filling)
-}
-
 fn every_number_of_free_descriptors() {
     const SENT: u64 = 5;
     for kind in TYPES {

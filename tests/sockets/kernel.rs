@@ -1,0 +1,80 @@
+//! Which kernel this is, where a test has to know it: what it lacks is asked of it wherever it can be asked.
+
+use crate::harness::{emulator, the_kernel_itself};
+use crate::support::{is_compat, pair};
+use ancillary::{ControlWriter, sendmsg};
+use rustix::io::IoSlice;
+use rustix::net::{SendFlags, SocketType};
+
+/// The release that the kernel names itself: major and minor.
+pub fn release() -> (u32, u32) {
+    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = text.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+pub fn kernel_at_least(major: u32, minor: u32) -> bool {
+    release() >= (major, minor)
+}
+
+/// An error that says which kernel this is, unless it is new enough for `what`.
+pub fn needs_kernel(major: u32, minor: u32, what: &str) -> Result<(), String> {
+    if kernel_at_least(major, minor) {
+        return Ok(());
+    }
+    let (this_major, this_minor) = release();
+    Err(format!("{what} needs Linux {major}.{minor}, this is {this_major}.{this_minor}"))
+}
+
+/// Finding A: Linux 6.17 writes an `SCM_INQ` that nobody has asked for beside what a ring receives from a UNIX-domain
+/// stream. A one-shot request that had to wait has it before the descriptors, and reports a length that ends before
+/// them: they leak. Of a multishot request it takes the room of others. 6.16 and 6.18 do neither.
+pub fn a_ring_without_unasked_messages() -> Result<(), String> {
+    if release() == (6, 17) {
+        return Err("in Linux 6.17, a ring writes an SCM_INQ beside what comes from a UNIX-domain stream, and \
+                    descriptors leak"
+            .into());
+    }
+    Ok(())
+}
+
+/// Finding G: registering a ring of buffers oopses a 32-bit Linux 6.1 with high memory. (The limit here is below what was
+/// seen to work, 640 MB, and what was seen to fail, 900 MB.)
+pub fn a_kernel_that_survives_rings_of_buffers() -> Result<(), String> {
+    const MOST_KIB: u64 = 768 << 10;
+    if cfg!(target_pointer_width = "64") || is_compat() || release() != (6, 1) {
+        return Ok(());
+    }
+    let facts = std::fs::read_to_string("/proc/meminfo").map_err(|error| error.to_string())?;
+    let total = facts
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
+    match total {
+        Some(total) if total < MOST_KIB => Ok(()),
+        _ => Err(format!("a 32-bit Linux 6.1 with more than {MOST_KIB} KiB oopses at rings of buffers ({total:?})")),
+    }
+}
+
+/// Finding E: to a kernel without `CONFIG_COMPAT`, as Debian's for riscv64, `MSG_CMSG_COMPAT` is 0 and the bit means nothing;
+/// in a call of a 32-bit process it is set already. With `socketcall`, this crate refuses it itself.
+pub fn a_kernel_that_knows_another_width() -> Result<(), String> {
+    let by_socketcall = cfg!(any(target_arch = "x86", target_arch = "s390x"));
+    let has_compat = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+    if by_socketcall || has_compat || emulator().is_some() {
+        return Ok(());
+    }
+    Err("on this processor the bit has no meaning to most kernels".into())
+}
+
+/// Finding F: Linux 5.15, and a choice of whoever builds it (`CONFIG_AF_UNIX_OOB`).
+pub fn urgent_data_on_unix_sockets() -> Result<(), String> {
+    let (here, _there) = pair(SocketType::STREAM);
+    let sent = sendmsg(&here, &[IoSlice::new(b"x")], &ControlWriter::empty(), SendFlags::OOB);
+    sent.map(drop).map_err(|error| format!("UNIX-domain sockets have no urgent data here ({error})"))
+}
+
+/// An emulator translates what it knows of error queues, and leaves the rest as it is.
+pub fn the_kernels_error_queue() -> Result<(), String> {
+    the_kernel_itself("what an error queue holds is translated in part")
+}
