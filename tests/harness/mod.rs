@@ -67,13 +67,66 @@ pub fn emulator() -> Option<String> {
     std::env::var("ANCILLARY_TEST_EMULATOR").ok().filter(|command| !command.trim().is_empty())
 }
 
+/// The longest that a test may wait, of all it waits for, and that a program runs which it starts. It is a limit for what
+/// would never end: finding D.
+const SECONDS: u32 = 300;
+
 /// A command that runs a program of the tests' own target: in the emulator, if they run in one.
+///
+/// The program is ended, by a signal, if it has not ended by itself in [`SECONDS`].
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    let Some(emulator) = emulator() else { return Command::new(program) };
-    let mut words = emulator.split_whitespace();
-    let mut command = Command::new(words.next().unwrap());
-    command.args(words).arg(program);
+    let mut command = match emulator() {
+        None => Command::new(program),
+        Some(emulator) => {
+            let mut words = emulator.split_whitespace();
+            let mut command = Command::new(words.next().unwrap());
+            command.args(words).arg(program);
+            command
+        }
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let set_alarm = || {
+            // SAFETY: a number alone. The alarm stays set across `exec`.
+            unsafe { libc::alarm(SECONDS) };
+            Ok(())
+        };
+        // SAFETY: between `fork` and `exec` this makes one system call.
+        unsafe { command.pre_exec(set_alarm) };
+    }
     command
+}
+
+/// Runs a test on this thread, which is the only one to run tests. One that waits for ever ends the program, which says so
+/// behind the name of the test.
+#[cfg(unix)]
+pub fn with_a_limit(run: fn()) {
+    struct NoAlarm;
+
+    impl Drop for NoAlarm {
+        fn drop(&mut self) {
+            // SAFETY: a number alone.
+            unsafe { libc::alarm(0) };
+        }
+    }
+
+    extern "C" fn end(_: i32) {
+        const SAYS: &str = "the test waits for what does not come\n";
+        // SAFETY: both may be called in a handler of a signal; the pointer is to so many bytes.
+        unsafe {
+            libc::write(2, SAYS.as_ptr().cast(), SAYS.len());
+            libc::_exit(101);
+        }
+    }
+
+    let _no_alarm = NoAlarm;
+    // SAFETY: the handler does what a handler may do.
+    unsafe {
+        libc::signal(libc::SIGALRM, end as extern "C" fn(i32) as libc::sighandler_t);
+        libc::alarm(SECONDS);
+    }
+    run();
 }
 
 /// An error that says what the emulator does otherwise, if there is one.

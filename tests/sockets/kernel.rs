@@ -29,7 +29,7 @@ pub fn needs_kernel(major: u32, minor: u32, what: &str) -> Result<(), String> {
 /// Finding A: Linux 6.17 writes an `SCM_INQ` that nobody has asked for beside what a ring receives from a UNIX-domain
 /// stream. A one-shot request that had to wait has it before the descriptors, and reports a length that ends before
 /// them: they leak. Of a multishot request it takes the room of others. 6.16 and 6.18 do neither.
-pub fn a_ring_without_unasked_messages() -> Result<(), String> {
+pub fn no_unasked_messages_of_a_ring() -> Result<(), String> {
     if release() == (6, 17) {
         return Err("in Linux 6.17, a ring writes an SCM_INQ beside what comes from a UNIX-domain stream, and \
                     descriptors leak"

@@ -111,6 +111,7 @@ fn refused() -> (UdpSocket, UdpSocket) {
     here.send(b"to nobody").unwrap();
     wait_for(&here, libc::POLLERR);
     let there = UdpSocket::bind(to).unwrap();
+    there.set_read_timeout(Some(LIMIT)).unwrap();
     there.connect(from).unwrap();
     (here, there)
 }
@@ -139,9 +140,7 @@ fn an_error_that_has_come_before_a_batch_is_sent() {
 fn an_error_that_has_come_before_a_batch_is_received() {
     let (here, there) = refused();
     there.send(b"data").unwrap();
-    while waiting_bytes(&here) == 0 {
-        std::thread::yield_now();
-    }
+    wait_until("a datagram has come", || waiting_bytes(&here) != 0);
     rooms!(rooms: 2 of 4 bytes, 0);
     let mut slots = slots::<2>();
     let error = recvmmsg(&here, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap_err();
