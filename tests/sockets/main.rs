@@ -92,6 +92,8 @@ fn main() -> std::process::ExitCode {
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,
         #[cfg(io_uring_crate)]
+        ring::limits::TESTS,
+        #[cfg(io_uring_crate)]
         ring::multishot::owning::TESTS,
         #[cfg(io_uring_crate)]
         ring::multishot::splitting::TESTS,
