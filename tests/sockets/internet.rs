@@ -62,9 +62,9 @@ pub fn there_is_gro() -> Result<(), String> {
     wait_for(&socket, libc::POLLIN);
     match receive(&socket, &mut [0; 16], &mut []).bytes() {
         9 => Ok(()),
-        len => {
-            Err(format!("the loopback interface here puts no datagrams together (Linux 5.10 does not, 6.1 does): one of {len} bytes came"))
-        }
+        len => Err(format!(
+            "the loopback interface here puts no datagrams together (Linux 5.10 does not, 6.1 does): one of {len} bytes came"
+        )),
     }
 }
 

@@ -5,6 +5,9 @@ use crate::support::{is_compat, pair};
 use ancillary::{ControlWriter, sendmsg};
 use rustix::io::IoSlice;
 use rustix::net::{SendFlags, SocketType};
+use std::io::Error;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
 
 /// The release that the kernel names itself: major and minor.
 pub fn release() -> (u32, u32) {
@@ -77,4 +80,39 @@ pub fn urgent_data_on_unix_sockets() -> Result<(), String> {
 /// An emulator translates what it knows of error queues, and leaves the rest as it is.
 pub fn the_kernels_error_queue() -> Result<(), String> {
     the_kernel_itself("what an error queue holds is translated in part")
+}
+
+/// Runs on a thread that has a network of its own: the loopback interface alone, with this MTU, and no other program.
+pub fn in_a_network_of_its_own<T: Send>(mtu: u32, run: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            // SAFETY: this changes the network of this thread alone, and it ends.
+            if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+                return Err(Error::last_os_error());
+            }
+            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+            // SAFETY: every field is an integer, a pointer or an array of these, for which zero is a value.
+            let mut loopback: libc::ifreq = unsafe { std::mem::zeroed() };
+            loopback.ifr_name[..2].copy_from_slice(&[b'l' as _, b'o' as _]);
+            for number in [libc::SIOCSIFMTU, libc::SIOCSIFFLAGS] {
+                if number == libc::SIOCSIFMTU {
+                    loopback.ifr_ifru.ifru_mtu = mtu as i32;
+                } else {
+                    loopback.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
+                }
+                // SAFETY: the pointer is to what these requests read.
+                if unsafe { libc::ioctl(socket.as_raw_fd(), number as _, &raw const loopback) } != 0 {
+                    return Err(Error::last_os_error());
+                }
+            }
+            drop(socket);
+            Ok(run())
+        });
+        thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+    })
+}
+
+pub fn networks_of_ones_own() -> Result<(), String> {
+    let made = in_a_network_of_its_own(1500, || ());
+    made.map_err(|error| format!("this process may not have a network of its own ({error})"))
 }

@@ -1,6 +1,7 @@
 //! An error of netlink that is not the end.
 
 use crate::harness::the_kernel_itself;
+use crate::kernel::in_a_network_of_its_own;
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
@@ -25,6 +26,8 @@ struct Address {
 /// For any program's own messages, to the first group of those who listen to it.
 const NETLINK_USERSOCK: i32 = 2;
 const GROUP: u32 = 1 << 30;
+/// Any.
+const MTU: u32 = 1500;
 
 fn socket_in(groups: u32) -> Result<OwnedFd, Error> {
     // SAFETY: plain numbers.
@@ -62,30 +65,16 @@ fn send_to_group(socket: &OwnedFd, data: &[u8]) -> Result<(), Errno> {
     }
 }
 
-/// Runs on a thread that has a network of its own, where no other program sends to the group.
-fn in_a_network_of_its_own<T: Send>(run: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            // SAFETY: this changes the network of this thread alone, and it ends.
-            if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-                return Err(Error::last_os_error());
-            }
-            Ok(run())
-        });
-        thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
-    })
-}
-
 fn groups_of_netlink() -> Result<(), String> {
     the_kernel_itself("a socket of netlink is of another kind")?;
     let can_join = || socket_in(GROUP).map(drop);
-    let joined = in_a_network_of_its_own(can_join).and_then(|joined| joined);
+    let joined = in_a_network_of_its_own(MTU, can_join).and_then(|joined| joined);
     joined.map_err(|error| format!("this process may not have a network of its own and join a group there ({error})"))
 }
 
 /// To be said: `ENOBUFS` means that messages were lost, and is told once. What was there before stays.
 fn an_overrun_is_an_error_and_not_the_end() {
-    in_a_network_of_its_own(overrun).unwrap();
+    in_a_network_of_its_own(MTU, overrun).unwrap();
 }
 
 fn overrun() {
