@@ -98,8 +98,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs a test on this thread, which is the only one to run tests. One that waits for ever ends the program, which says so
-/// behind the name of the test.
+/// Runs a test on this thread, which is the only one to run tests. A test that waits for longer than [`SECONDS`] ends the
+/// program, with a message behind the name of the test.
 #[cfg(unix)]
 pub fn with_a_limit(run: fn()) {
     struct NoAlarm;
@@ -112,10 +112,10 @@ pub fn with_a_limit(run: fn()) {
     }
 
     extern "C" fn end(_: i32) {
-        const SAYS: &str = "the test waits for what does not come\n";
+        const MESSAGE: &str = "the test waits for what does not come\n";
         // SAFETY: both may be called in a handler of a signal; the pointer is to so many bytes.
         unsafe {
-            libc::write(2, SAYS.as_ptr().cast(), SAYS.len());
+            libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len());
             libc::_exit(101);
         }
     }
@@ -158,10 +158,10 @@ pub fn not_watched_by(watchers: &[&str], what: &str) -> Result<(), String> {
 /// }
 /// ```
 ///
-/// It passes for as long as that assertion fails. Once it holds, the test fails and says what to do. If anything else
-/// fails, that is an error as in every test.
+/// It passes for as long as that assertion fails. Once it holds, the test fails with what to do. If anything else fails,
+/// that is an error as in every test.
 pub fn still_wrong(case: &str, right: impl FnOnce()) {
-    // What is expected is not printed; what is not is printed by whoever runs the tests.
+    // The failure that is expected is not printed. Another one is printed with the result of the test.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(right));

@@ -36,7 +36,7 @@ struct ExtendedError {
 impl ExtendedError {
     const LEN: usize = 16;
 
-    /// The error, and the address after it: who has told it.
+    /// Returns the error, and the address after it: where it was found.
     fn split(payload: &[u8]) -> (Self, &[u8]) {
         let word = |at: usize| u32::from_ne_bytes(payload[at..at + 4].try_into().unwrap());
         let (origin, kind, code) = (payload[4], payload[5], payload[6]);

@@ -61,8 +61,8 @@ fn how_many_segments_there_may_be() {
     assert_eq!(send_segments(&here, 129, 1), Err(Errno::INVAL));
 }
 
-/// The way is said to be narrow by an option of the socket: `IPV6_MTU`, which no way may be below 1280 of. Older kernels
-/// say `EINVAL`.
+/// An option of the socket, `IPV6_MTU`, makes the MTU small: 1280 is the least that IPv6 allows. Older kernels return
+/// `EINVAL`.
 fn a_segment_that_is_longer_than_the_mtu() {
     const IPV6_MTU: (i32, i32) = (libc::IPPROTO_IPV6, 24);
     const MTU: u16 = 1280;

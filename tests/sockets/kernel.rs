@@ -20,7 +20,7 @@ pub fn kernel_at_least(major: u32, minor: u32) -> bool {
     release() >= (major, minor)
 }
 
-/// An error that says which kernel this is, unless it is new enough for `what`.
+/// An error with the release of this kernel, unless it is new enough for `what`.
 pub fn needs_kernel(major: u32, minor: u32, what: &str) -> Result<(), String> {
     if kernel_at_least(major, minor) {
         return Ok(());
@@ -29,7 +29,7 @@ pub fn needs_kernel(major: u32, minor: u32, what: &str) -> Result<(), String> {
     Err(format!("{what} needs Linux {major}.{minor}, this is {this_major}.{this_minor}"))
 }
 
-/// Finding A: Linux 6.17 writes an `SCM_INQ` that nobody has asked for beside what a ring receives from a UNIX-domain
+/// Finding A: Linux 6.17 writes an `SCM_INQ` that was not asked for beside what a ring receives from a UNIX-domain
 /// stream. A one-shot request that had to wait has it before the descriptors, and reports a length that ends before
 /// them: they leak. Of a multishot request it takes the room of others. 6.16 and 6.18 do neither.
 pub fn no_unasked_messages_of_a_ring() -> Result<(), String> {
@@ -70,7 +70,7 @@ pub fn a_kernel_that_knows_another_width() -> Result<(), String> {
     Err("on this processor the bit has no meaning to most kernels".into())
 }
 
-/// Finding F: Linux 5.15, and a choice of whoever builds it (`CONFIG_AF_UNIX_OOB`).
+/// Finding F: since Linux 5.15, if it was built with `CONFIG_AF_UNIX_OOB`.
 pub fn urgent_data_on_unix_sockets() -> Result<(), String> {
     let (here, _there) = pair(SocketType::STREAM);
     let sent = sendmsg(&here, &[IoSlice::new(b"x")], &ControlWriter::empty(), SendFlags::OOB);

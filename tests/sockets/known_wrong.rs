@@ -42,7 +42,7 @@ fn w6_complete_means_that_everything_arrived() {
 }
 
 /// Case W7: 3 descriptors, and either room for 60 and one free number, or room for one and free numbers enough. One
-/// descriptor arrives both times; what was lost for which reason is to be told apart.
+/// descriptor arrives both times; the result does not show for which reason the others were lost.
 ///
 /// (If it is mended by something else than what is compared here, compare that.)
 fn w7_what_the_system_keeps_back_is_not_a_lack_of_room() {
@@ -60,6 +60,6 @@ fn w7_what_the_system_keeps_back_is_not_a_lack_of_room() {
     assert_eq!(take_all(&mut kept_back).len(), 1);
     assert!(kept_back.control_truncated() && short_of_room.control_truncated());
     still_wrong("W7", || {
-        assert_ne!(kept_back.truncated(), short_of_room.truncated(), "W7: nothing tells one from the other");
+        assert_ne!(kept_back.truncated(), short_of_room.truncated(), "W7: both results are the same");
     });
 }

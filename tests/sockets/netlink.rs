@@ -23,7 +23,7 @@ struct Address {
     groups: u32,
 }
 
-/// For any program's own messages, to the first group of those who listen to it.
+/// For messages of any program's own.
 const NETLINK_USERSOCK: i32 = 2;
 const GROUP: u32 = 1 << 30;
 /// Any.
@@ -58,7 +58,7 @@ fn send_to_group(socket: &OwnedFd, data: &[u8]) -> Result<(), Errno> {
             size_of::<Address>() as u32,
         )
     };
-    // It was also sent to the kernel, number 0, which does not listen: that is told, and not what the group has got.
+    // It was also sent to the kernel, number 0, which does not listen: that error is returned, and none about the group.
     match Error::last_os_error().raw_os_error() {
         Some(error) if sent < 0 && error != libc::ECONNREFUSED => Err(Errno::from_raw_os_error(error)),
         _ => Ok(()),
@@ -72,7 +72,7 @@ fn groups_of_netlink() -> Result<(), String> {
     joined.map_err(|error| format!("this process may not have a network of its own and join a group there ({error})"))
 }
 
-/// To be said: `ENOBUFS` means that messages were lost, and is told once. What was there before stays.
+/// To be said: `ENOBUFS` means that messages were lost, and is returned once. What was there before stays.
 fn an_overrun_is_an_error_and_not_the_end() {
     in_a_network_of_its_own(MTU, overrun).unwrap();
 }

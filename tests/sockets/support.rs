@@ -65,7 +65,7 @@ pub fn open_descriptors() -> BTreeSet<RawFd> {
     listed.into_iter().filter(open).collect()
 }
 
-/// Whether somebody has asked for more messages than there are normally (`random_faults`), which takes as long as it takes.
+/// Whether the environment asks for another number of messages (`random_faults`): a long run has no limit.
 fn is_long() -> bool {
     std::env::var_os("ANCILLARY_TEST_MESSAGES").is_some()
 }

@@ -43,7 +43,7 @@ fn refusals_arrive() -> Result<(), String> {
     if happens_in(LIMIT, &socket, libc::POLLERR) {
         return Ok(());
     }
-    Err(format!("nothing has told in {LIMIT:?} that a port is closed"))
+    Err(format!("no error has come in {LIMIT:?} for a port that is closed"))
 }
 
 fn refusals_arrive_on_both() -> Result<(), String> {
@@ -82,8 +82,8 @@ fn other_control_messages_beside_an_error() {
     assert_eq!(kinds, [(libc::IPPROTO_IP, libc::IP_TOS), IP_RECVERR]);
 }
 
-/// A socket of IPv6 that has sent to an address which it is told the port of is closed. It is connected: such a socket is
-/// told whatever its options, so that what has not come to the queue by then does not come.
+/// Returns a socket of IPv6 that has sent to a closed port, and the entry in its queue. The socket is connected, so it has
+/// the error whatever its options: an entry that is not in the queue by then does not come.
 fn refused(option: (i32, i32), to: SocketAddr) -> (UdpSocket, Option<Taken>) {
     let (socket, _) = bound(Ipv6Addr::UNSPECIFIED);
     turn_on(&socket, option, 1);

@@ -19,7 +19,7 @@ const TIMESTAMPING: (i32, i32) = (libc::SOL_SOCKET, libc::SO_TIMESTAMPING);
 const ZEROCOPY: (i32, i32) = (libc::SOL_SOCKET, libc::SO_ZEROCOPY);
 const MSG_ZEROCOPY: SendFlags = SendFlags::from_bits_retain(libc::MSG_ZEROCOPY as u32);
 
-/// When it is sent, when a queue takes it, and when the peer has it; to be told by software's clock, with a number.
+/// For when data is sent, when a queue takes it, and when the peer has it; by the clock of the software, with a number.
 const TX_TIMESTAMPS: i32 = (1 << 1 | 1 << 8 | 1 << 9) | 1 << 4 | 1 << 7;
 /// Without what was sent.
 const TIMESTAMPS_ALONE: i32 = 1 << 11;
@@ -99,7 +99,7 @@ fn zero_copy_of_tcp() -> Result<(), String> {
     on.map_err(|error| format!("TCP has no SO_ZEROCOPY here (Linux 4.14) ({error})"))
 }
 
-/// On the loopback interface it is copied at last, and the entry says so.
+/// On the loopback interface it is copied in the end, and the entry reports that.
 fn what_was_sent_without_a_copy() {
     static DATA: [u8; 4096] = [7; 4096];
     const COPIED: u8 = 1;
@@ -118,7 +118,7 @@ fn what_was_sent_without_a_copy() {
         let taken = next(&here);
         assert_eq!((taken.bytes, taken.address.as_ref(), taken.messages.len()), (0, None, 1));
         let (error, _, kind, len) = taken.error();
-        // From which call to which it tells of: no error.
+        // The first and the last call that the entry is about; no error.
         let expected = ExtendedError { origin: ZERO_COPY, code: COPIED, info: call, data: call, ..Default::default() };
         assert_eq!((error, kind, len), (expected, IP_RECVERR, 32));
         assert_no_more(&here);
