@@ -1,12 +1,12 @@
 //! Which kernel this is, where a test has to know it: what it lacks is asked of it wherever it can be asked.
 
 use crate::harness::{emulator, the_kernel_itself};
-use crate::support::{is_compat, pair};
+use crate::support::{LIMIT, happens_in, is_compat, pair};
 use ancillary::{ControlWriter, sendmsg};
 use rustix::io::IoSlice;
 use rustix::net::{SendFlags, SocketType};
 use std::io::Error;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 /// The release that the kernel names itself: major and minor.
@@ -80,6 +80,22 @@ pub fn urgent_data_on_unix_sockets() -> Result<(), String> {
 /// An emulator translates what it knows of error queues, and leaves the rest as it is.
 pub fn the_kernels_error_queue() -> Result<(), String> {
     the_kernel_itself("what an error queue holds is translated in part")
+}
+
+/// An address that had a socket a moment ago. Other programs seldom take a port of this one.
+pub fn closed_port() -> SocketAddr {
+    UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 66), 0)).unwrap().local_addr().unwrap()
+}
+
+/// Finding D: a firewall can keep them back, and in an emulated machine their checksum was wrong.
+pub fn errors_of_closed_ports() -> Result<(), String> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.connect(closed_port()).unwrap();
+    socket.send(b"x").unwrap();
+    if happens_in(LIMIT, &socket, libc::POLLERR) {
+        return Ok(());
+    }
+    Err(format!("no error has come in {LIMIT:?} for a port that is closed"))
 }
 
 /// Runs on a thread that has a network of its own: the loopback interface alone, with this MTU, and no other program.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::internet::{bound, there_is_ipv6};
-use crate::kernel::{in_a_network_of_its_own, networks_of_ones_own};
+use crate::kernel::{closed_port, errors_of_closed_ports, in_a_network_of_its_own, networks_of_ones_own};
 use crate::tests;
 use ancillary::message::IpTos;
 use ancillary::socket::set_delivery;
@@ -29,21 +29,9 @@ const LOCAL: u8 = 1;
 const ICMP: u8 = 2;
 const ICMP6: u8 = 3;
 
-/// An address that had a socket a moment ago. Others seldom take a port of this one.
-fn closed_port() -> SocketAddr {
-    bound(Ipv4Addr::new(127, 0, 0, 66)).1
-}
-
-/// A firewall can keep them back; and finding D.
 fn refusals_arrive() -> Result<(), String> {
     the_kernels_error_queue()?;
-    let (socket, _) = bound(Ipv4Addr::LOCALHOST);
-    socket.connect(closed_port()).unwrap();
-    socket.send(b"x").unwrap();
-    if happens_in(LIMIT, &socket, libc::POLLERR) {
-        return Ok(());
-    }
-    Err(format!("no error has come in {LIMIT:?} for a port that is closed"))
+    errors_of_closed_ports()
 }
 
 fn refusals_arrive_on_both() -> Result<(), String> {
