@@ -127,6 +127,11 @@ pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 #[doc = include_str!("../tests/lifetimes.md")]
 mod lifetimes {}
 
+/// What does not compile yet, each case by its number.
+#[cfg(all(doctest, sockets))]
+#[doc = include_str!("../tests/known_limits.md")]
+mod known_limits {}
+
 /// The snippets a newcomer meets first.
 #[cfg(all(doctest, sockets))]
 #[doc = include_str!("../README.md")]
