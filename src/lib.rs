@@ -118,7 +118,7 @@ pub mod socket;
 pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Incomplete, Message, Received, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
+pub use received::{Incomplete, Message, Received, recvmmsg, recvmsg};
 #[cfg(sockets)]
 pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 

@@ -1,5 +1,5 @@
 use super::{Received, ReceivedMessage};
-use crate::socket::{self, CloseOnExec, RecvRoom, RecvSlot};
+use crate::socket::{self, RecvOptions, RecvRoom, RecvSlot};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
@@ -12,8 +12,8 @@ use rustix::net::RecvFlags;
 /// Receives many messages: as many as there are both slots and rooms for.
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
-/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec. If there is no
-/// slot or no room, no call is made.
+/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec, unless the
+/// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made.
 ///
 /// It is a call for datagrams. The end of a stream is a message without data, and fills one room after the other. With
 /// `MSG_PEEK`, each room gets the first message again (and on Linux descriptors of its own).
@@ -92,68 +92,21 @@ pub fn recvmmsg<'b>(
     socket: impl AsFd,
     slots: &'b mut [RecvSlot],
     rooms: &'b mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
+    options: impl Into<RecvOptions>,
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut batch = receive(socket, slots, rooms, flags, timeout, CloseOnExec::Set)?;
-    #[cfg(not(cloexec_on_receive))]
-    batch.set_close_on_exec()?;
-    Ok(batch)
-}
-
-/// Receives many messages, and leaves the descriptors that arrive inheritable across `exec`.
-///
-/// As [`recvmmsg`] otherwise. (An `SCM_PIDFD` is close-on-exec all the same: Linux makes it so.)
-///
-/// # Errors
-///
-/// Those of [`recvmmsg`].
-///
-/// ```
-/// use ancillary::control::ControlMemory;
-/// use ancillary::recvmmsg_inheritable;
-/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
-/// use rustix::io::IoSliceMut;
-/// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-///
-/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-/// rustix::io::write(&there, b"one")?;
-///
-/// let mut data = [0; 16];
-/// let mut slices = [IoSliceMut::new(&mut data)];
-/// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
-/// let mut slots = [RecvSlot::new()];
-/// assert_eq!(recvmmsg_inheritable(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?.len(), 1);
-/// # Ok::<(), rustix::io::Errno>(())
-/// ```
-#[doc(alias = "recvmmsg")]
-#[inline]
-pub fn recvmmsg_inheritable<'b>(
-    socket: impl AsFd,
-    slots: &'b mut [RecvSlot],
-    rooms: &'b mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
-    timeout: Option<Duration>,
-) -> Result<ReceivedBatch<'b>, Errno> {
-    receive(socket, slots, rooms, flags, timeout, CloseOnExec::AsFlagsSay)
-}
-
-#[inline]
-fn receive<'b>(
-    socket: impl AsFd,
-    slots: &'b mut [RecvSlot],
-    rooms: &'b mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
-    timeout: Option<Duration>,
-    close_on_exec: CloseOnExec,
-) -> Result<ReceivedBatch<'b>, Errno> {
-    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout, close_on_exec)?;
+    let options = options.into();
+    let received = socket::receive(socket.as_fd(), slots, rooms, options, timeout)?;
     let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
-    let (count, error) = (received.count, received.error);
-    let batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
-    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    let (count, error, flags) = (received.count, received.error, options.flags());
+    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
+    let mut batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
+    // Only now: it may be any type of the caller's, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
+    #[cfg(not(cloexec_on_receive))]
+    if options.close_on_exec() {
+        batch.set_close_on_exec()?;
+    }
     Ok(batch)
 }
 

@@ -10,8 +10,8 @@
 //!
 //! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
 //!   can, by `fcntl` before [`recvmsg`] returns where it cannot (Apple's systems, Solaris, AIX and some smaller ones);
-//!   there, another thread that forks at that moment still inherits it. [`recvmsg_inheritable`] and
-//!   [`recvmmsg_inheritable`] opt out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
+//!   there, another thread that forks at that moment still inherits it. [`RecvOptions::inheritable`]
+//!   opts out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
 //!   descriptors.)
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
@@ -60,12 +60,12 @@ mod walk;
 mod with_data;
 
 pub use crate::message::NoDescriptor;
-pub use batch::{ReceivedBatch, recvmmsg, recvmmsg_inheritable};
+pub use batch::{ReceivedBatch, recvmmsg};
 pub use control::ReceivedControl;
 pub use descriptors::{Descriptor, DescriptorSlots, Descriptors};
 pub use incomplete::Incomplete;
 pub use messages::{Message, Messages, RawMessages, TakeDescriptors, TakeMessages};
-pub use receive::{recvmsg, recvmsg_inheritable};
+pub use receive::recvmsg;
 pub use with_data::ReceivedMessage;
 
 use crate::control::ControlMemory;

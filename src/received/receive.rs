@@ -1,15 +1,14 @@
 use super::Received;
 use crate::control::ControlMemory;
-use crate::socket::{CloseOnExec, receive_one};
+use crate::socket::{RecvOptions, receive_one};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
-use rustix::net::RecvFlags;
 
 /// Receives data, and control messages beside it.
 ///
 /// `data` may be any number of slices, none too. `control` is room for control messages: a
-/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. Every descriptor that arrives is
-/// close-on-exec.
+/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. `options` are the system's flags, or
+/// [`RecvOptions`]. Every descriptor that arrives is close-on-exec, unless those say otherwise.
 ///
 /// # Which bytes a descriptor belongs to
 ///
@@ -24,7 +23,7 @@ use rustix::net::RecvFlags;
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
 /// families of Linux, which pass no descriptors, refuse it; if a socket that is not of the UNIX family fails with `EINVAL` or
 /// `EOPNOTSUPP`, the call is made again without the flag. A packet capture avoids the call that is refused with
-/// [`recvmsg_inheritable`], which gives the system the caller's flags alone.
+/// [`RecvOptions::inheritable`], which gives the system the caller's flags alone.
 ///
 /// # The error queue
 ///
@@ -96,58 +95,18 @@ pub fn recvmsg<'c>(
     socket: impl AsFd,
     data: &mut [IoSliceMut<'_>],
     control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
+    options: impl Into<RecvOptions>,
 ) -> Result<Received<'c>, Errno> {
-    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut received = receive(socket, data, control, flags, CloseOnExec::Set)?;
-    #[cfg(not(cloexec_on_receive))]
-    received.set_close_on_exec()?;
-    Ok(received)
-}
-
-/// Receives data, and control messages beside it, and leaves the descriptors that arrive inheritable across `exec`.
-///
-/// As [`recvmsg`] otherwise. (An `SCM_PIDFD` is close-on-exec all the same: Linux makes it so.)
-///
-/// # Errors
-///
-/// Those of [`recvmsg`].
-///
-/// ```
-/// use ancillary::{ControlSpace, recvmsg_inheritable};
-/// use rustix::io::IoSliceMut;
-/// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-///
-/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-/// rustix::io::write(&there, b"data")?;
-/// let (mut data, mut space) = ([0; 16], ControlSpace::<64>::new());
-/// let received = recvmsg_inheritable(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
-/// assert_eq!(received.bytes(), 4);
-/// # Ok::<(), rustix::io::Errno>(())
-/// ```
-#[doc(alias = "recvmsg")]
-#[inline]
-pub fn recvmsg_inheritable<'c>(
-    socket: impl AsFd,
-    data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
-) -> Result<Received<'c>, Errno> {
-    receive(socket, data, control, flags, CloseOnExec::AsFlagsSay)
-}
-
-#[inline]
-fn receive<'c>(
-    socket: impl AsFd,
-    data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
-    close_on_exec: CloseOnExec,
-) -> Result<Received<'c>, Errno> {
-    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
-    // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
-    let (received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
-    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    let options = options.into();
+    let (bytes, filled) = receive_one(socket.as_fd(), data, control, options)?;
+    // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nothing else owns what has
+    // arrived.
+    let (received, _) = unsafe { Received::of_filled(filled, bytes, options.flags()) };
+    // Only now: it may be any type of the caller's, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
+    #[cfg(not(cloexec_on_receive))]
+    if options.close_on_exec() {
+        received.set_close_on_exec()?;
+    }
     Ok(received)
 }

@@ -1,10 +1,8 @@
 //! Many messages in one call.
 
 use super::backend::{MMsgHdr, MsgHdr};
-#[cfg(linux_kernel)]
-use super::close_on_exec::CLOEXEC_ON_RECEIVE;
-use super::close_on_exec::CloseOnExec;
 use super::header::SendHeader;
+use super::options::RecvOptions;
 use super::room::{Filled, RecvRoom, passed_on};
 use crate::control::ControlWriter;
 use core::fmt;
@@ -248,12 +246,11 @@ pub(crate) fn receive(
     socket: BorrowedFd<'_>,
     slots: &mut [RecvSlot],
     rooms: &mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
+    options: RecvOptions,
     timeout: Option<Duration>,
-    close_on_exec: CloseOnExec,
 ) -> Result<Batch, Errno> {
-    let flags = passed_on(close_on_exec.add_to(flags));
-    let mut receive = |flags: RecvFlags| {
+    let mut flags = passed_on(options.flags());
+    loop {
         let mut count = 0;
         for (slot, room) in slots.iter_mut().zip(&mut *rooms) {
             slot.raw.write(batched(room.prepare()));
@@ -266,14 +263,11 @@ pub(crate) fn receive(
         let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
         // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
         // call.
-        unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) }
-    };
-    let received = receive(flags);
-    #[cfg(linux_kernel)]
-    if received.as_ref().is_err_and(|error| close_on_exec.is_refused(socket, *error)) {
-        return receive(flags.difference(CLOEXEC_ON_RECEIVE));
+        match unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) } {
+            Err(error) => flags = options.again(socket, flags, error)?,
+            received => return received,
+        }
     }
-    received
 }
 
 /// A header of a batch. The call counts in it.

@@ -1,7 +1,5 @@
 use super::backend::{self, MsgHdr};
-#[cfg(linux_kernel)]
-use super::close_on_exec::CLOEXEC_ON_RECEIVE;
-use super::close_on_exec::CloseOnExec;
+use super::options::RecvOptions;
 use crate::control::ControlMemory;
 use core::ffi::c_void;
 use core::fmt;
@@ -108,30 +106,23 @@ pub(crate) fn receive_one<'d, 'c>(
     socket: BorrowedFd<'_>,
     data: &'d mut [IoSliceMut<'_>],
     control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
-    close_on_exec: CloseOnExec,
+    options: RecvOptions,
 ) -> Result<(usize, Filled<'d, 'c>), Errno> {
-    let flags = passed_on(close_on_exec.add_to(flags));
+    let mut flags = passed_on(options.flags());
     let data = (data.as_mut_ptr().cast(), data.len());
     // SAFETY: a system writes bytes that are initialised.
     let control = unsafe { control.into().into_uninit() };
     let mut address = MaybeUninit::uninit();
-    let mut header = header_for(&mut address, data, control);
-    // SAFETY: all that the header points to is borrowed exclusively until after the call.
-    let received = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) };
-    #[cfg(linux_kernel)]
-    let received = match received {
-        Err(error) if close_on_exec.is_refused(socket, error) => {
-            header = header_for(&mut address, data, control);
-            // SAFETY: as above.
-            unsafe { backend::recvmsg(socket, &raw mut header, flags.difference(CLOEXEC_ON_RECEIVE).bits()) }
+    loop {
+        let mut header = header_for(&mut address, data, control);
+        // SAFETY: all that the header points to is borrowed exclusively until after the call.
+        match unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) } {
+            // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed
+            // exclusively for `'d`.
+            Ok(bytes) => return Ok((bytes, unsafe { filled(&address, data, control, &header) })),
+            Err(error) => flags = options.again(socket, flags, error)?,
         }
-        received => received,
-    };
-    let bytes = received?;
-    // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed exclusively for
-    // `'d`.
-    Ok((bytes, unsafe { filled(&address, data, control, &header) }))
+    }
 }
 
 /// The flags of a call that are given to the system.
