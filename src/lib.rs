@@ -87,8 +87,9 @@
 //!
 //! [`layout`] and [`control`] are there for every target, with any [`Layout`] that is named; a [target with a layout of
 //! its own](layout#which-target-has-which-layout), Windows among them, also has [`Layout::NATIVE`] and the traits of
-//! [`message`]. The rest is there on UNIX systems. The tests run on Linux; other systems are compiled and not run, and
-//! what the documentation says of their kernels is read from their sources, except for NetBSD's, which was run and measured.
+//! [`message`]. The rest is there on the systems that [`platform`] lists; for any other target the crate does not depend
+//! on rustix. The tests run on Linux; other systems are compiled and not run, and what the documentation says of their
+//! kernels is read from their sources, except for NetBSD's, which was run and measured.
 //!
 //! # Names
 //!
