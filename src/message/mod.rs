@@ -154,25 +154,34 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 
 /// A payload that is not what its type asks for.
 ///
-/// Its variants can be matched, and not made: a type of the caller's gets a `WrongLength` from [`exactly`], and has no
-/// error for a payload that is too short for a list, or has the wrong content.
+/// A type of the caller's makes these errors too.
 ///
 /// ```
 /// use ancillary::message::{DecodeError, exactly};
 ///
-/// let Err(DecodeError::WrongLength { expected, actual, .. }) = exactly::<4>(&[1, 2]) else { unreachable!() };
-/// assert_eq!((expected, actual), (4, 2));
+/// assert_eq!(exactly::<4>(&[1, 2]), Err(DecodeError::WrongLength { expected: 4, actual: 2 }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// It is shorter or longer. A message that was truncated is shorter.
-    #[non_exhaustive]
     WrongLength {
         /// What the type asks for, in bytes.
         expected: usize,
         /// What there is, in bytes.
         actual: usize,
+    },
+    /// It is shorter than the shortest that its type reads.
+    TooShort {
+        /// The least that the type asks for, in bytes.
+        least: usize,
+        /// What there is, in bytes.
+        actual: usize,
+    },
+    /// Its length is right, and its content is not.
+    WrongContent {
+        /// Where the content that is wrong begins in the payload, in bytes.
+        offset: usize,
     },
 }
 
@@ -199,6 +208,10 @@ impl fmt::Display for DecodeError {
             Self::WrongLength { expected, actual } => {
                 write!(f, "the payload has {actual} bytes where its type has {expected}")
             }
+            Self::TooShort { least, actual } => {
+                write!(f, "the payload has {actual} bytes where its type has {least} or more")
+            }
+            Self::WrongContent { offset } => write!(f, "the payload has a wrong content at byte {offset}"),
         }
     }
 }
