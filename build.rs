@@ -15,6 +15,14 @@
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
 //! - `io_uring_crate`: the crate `io-uring`, which tests and an example use, knows the target. `Cargo.toml` makes the
 //!   same choice once more.
+//!
+//! Two of rustc's flags change what is chosen, for tests:
+//! - `--cfg ancillary_batches_by_loop` does without `sendmmsg` and `recvmmsg`.
+//! - `--cfg ancillary_rules="…"` (a name of [`RULES`]) has the crate expect the kernel of another system: it decides
+//!   `cloexec_on_receive`, `peek_installs_descriptors`, `batched_sending` and `batched_receiving` by the rules of that
+//!   system. A call or a flag that the target's C library does not have is not used all the same. Layout, constants and
+//!   `errno` stay the target's, and so does `linux_kernel`. It is for a program that simulates the kernel behind the
+//!   names of the C library, `tests/simulated-kernels`.
 
 use std::env;
 
@@ -51,6 +59,9 @@ const PLATFORMS: [&str; 15] = [
     "emscripten",
 ];
 
+/// The platforms whose kernels `--cfg ancillary_rules` names.
+const RULES: [&str; 6] = ["linux", "apple", "freebsd", "netbsd", "openbsd", "illumos"];
+
 const BACKENDS: [&str; 2] = ["linux_raw", "libc"];
 
 /// Under these names the C libraries have the function that gives the address of `errno`.
@@ -70,6 +81,8 @@ struct Target {
     /// What watches a program from inside: sees a C library's calls, and no others.
     watched: bool,
     libc_is_wanted: bool,
+    /// The platform whose kernel a test simulates.
+    simulated: Option<String>,
 }
 
 impl Target {
@@ -86,6 +99,9 @@ impl Target {
             little_endian: get("ENDIAN") == "little",
             watched: is_set("CARGO_CFG_MIRI") || sanitizers.split(',').any(|name| WATCHING_SANITIZERS.contains(&name)),
             libc_is_wanted: is_set("CARGO_FEATURE_USE_LIBC") || is_set("CARGO_CFG_ANCILLARY_USE_LIBC"),
+            simulated: env::var("CARGO_CFG_ANCILLARY_RULES").ok().inspect(|name| {
+                assert!(RULES.contains(&name.as_str()), "ancillary_rules=\"{name}\" is none of {RULES:?}");
+            }),
         }
     }
 
@@ -111,6 +127,11 @@ impl Target {
         })
     }
 
+    /// Whether the kernel is that of one of these platforms: the simulated one, or the target's own.
+    fn kernel_is_one_of(&self, platforms: &[&str]) -> bool {
+        self.simulated.as_deref().or(self.platform()).is_some_and(|platform| platforms.contains(&platform))
+    }
+
     /// Who makes the system calls. `Cargo.toml` makes the same choice once more, for what each backend depends on.
     ///
     /// Android has Linux's kernel, but what an app may ask of it is only what its C library does; and that notes every
@@ -134,6 +155,7 @@ impl Target {
     fn has_batched_calls(&self) -> bool {
         env::var_os("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP").is_none()
             && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
+            && self.kernel_is_one_of(&["linux", "netbsd", "openbsd"])
     }
 
     /// musl, of which OpenHarmony's is one, makes the calls, if it is it that is called.
@@ -170,7 +192,7 @@ impl Target {
         matches!(
             self.os.as_str(),
             "linux" | "android" | "freebsd" | "dragonfly" | "netbsd" | "openbsd" | "illumos" | "hurd" | "cygwin"
-        )
+        ) && !self.kernel_is_one_of(&["apple"])
     }
 
     fn errno_location(&self) -> &'static str {
@@ -227,6 +249,7 @@ fn main() {
     declare("platform", &PLATFORMS);
     declare("backend", &BACKENDS);
     declare("errno_location", &ERRNO_LOCATIONS);
+    declare("ancillary_rules", &RULES);
     declare("linux_socket_header", &["generic", "mips", "sparc", "powerpc"]);
 
     let target = Target::of_this_build();
@@ -254,7 +277,7 @@ fn main() {
         ("ip_pktinfo", one_of(&["linux", "apple", "illumos"])),
         ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
-        ("peek_installs_descriptors", linux_kernel),
+        ("peek_installs_descriptors", target.kernel_is_one_of(&["linux"])),
         ("io_uring_crate", target.has_io_uring_crate()),
     ] {
         declare(name, &[]);
