@@ -12,6 +12,7 @@
 //! - `rfc_3542`: the control messages of RFC 3542 for IPv6 are there.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
 //! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
+//! - `flags_are_echoed`: `msg_flags` comes back with every flag that the call was given.
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
 //! - `io_uring_crate`: the crate `io-uring`, which tests and an example use, knows the target. `Cargo.toml` makes the
 //!   same choice once more.
@@ -19,8 +20,8 @@
 //! Two of rustc's flags change what is chosen, for tests:
 //! - `--cfg ancillary_batches_by_loop` does without `sendmmsg` and `recvmmsg`.
 //! - `--cfg ancillary_rules="…"` (a name of [`RULES`]) has the crate expect the kernel of another system: it decides
-//!   `cloexec_on_receive`, `peek_installs_descriptors`, `batched_sending` and `batched_receiving` by the rules of that
-//!   system. A call or a flag that the target's C library does not have is not used all the same. Layout, constants and
+//!   `cloexec_on_receive`, `peek_installs_descriptors`, `flags_are_echoed`, `batched_sending` and `batched_receiving` by
+//!   the rules of that system. A call or a flag that the target's C library does not have is not used all the same. Layout, constants and
 //!   `errno` stay the target's, and so does `linux_kernel`. It is for a program that simulates the kernel behind the
 //!   names of the C library, `tests/simulated-kernels`.
 
@@ -278,6 +279,7 @@ fn main() {
         ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
         ("peek_installs_descriptors", target.kernel_is_one_of(&["linux"])),
+        ("flags_are_echoed", target.kernel_is_one_of(&["netbsd"])),
         ("io_uring_crate", target.has_io_uring_crate()),
     ] {
         declare(name, &[]);

@@ -59,7 +59,7 @@
 //! | [`layout`] | the numbers of an ABI, and the arithmetic over them: [`Layout`] | none |
 //! | [`platform`] | the target's own levels and types | none |
 //! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlSpace`] | one corner: memory that may not have been written |
-//! | [`message`] | what the bytes mean: the traits, and the types of messages | none |
+//! | [`message`] | what the bytes mean: the traits, and the types of messages | one `unsafe trait`, and its implementations: socket options by number |
 //! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
 //! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors, and the bytes they came in |
 //!

@@ -45,7 +45,7 @@
 //! assert_eq!(message.decode::<Priority>(), Some(Ok(Priority(6))));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod delivery;
 #[cfg(sockets)]
@@ -81,7 +81,7 @@ pub use ipv6::{Ipv6Pktinfo, Ipv6Tclass};
 #[cfg(linux_kernel)]
 pub use socket::{ScmCredentials, ScmPidfd, ScmSecurity};
 #[cfg(linux_kernel)]
-pub use udp::{UdpGro, UdpSegment};
+pub use udp::{Segments, UdpGro, UdpSegment};
 
 /// A message that can be written.
 ///

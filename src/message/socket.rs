@@ -51,7 +51,9 @@ impl ControlKind for ScmCredentials {
     const TYPE: c_int = platform::SCM_CREDENTIALS;
 }
 
-impl DeliveredOnRequest for ScmCredentials {
+// SAFETY: `SO_PASSCRED` is a switch (socket(7)).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for ScmCredentials {
     const OPTION: c_int = platform::SO_PASSCRED;
 }
 
@@ -114,7 +116,9 @@ impl ControlKind for ScmPidfd {
     const TYPE: c_int = platform::SCM_PIDFD;
 }
 
-impl DeliveredOnRequest for ScmPidfd {
+// SAFETY: `SO_PASSPIDFD` is a switch (Linux `net/core/sock.c`, `sk_setsockopt`).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for ScmPidfd {
     const OPTION: c_int = platform::SO_PASSPIDFD;
 }
 
@@ -171,7 +175,9 @@ impl ControlKind for ScmSecurity<'_> {
     const TYPE: c_int = platform::SCM_SECURITY;
 }
 
-impl DeliveredOnRequest for ScmSecurity<'_> {
+// SAFETY: `SO_PASSSEC` is a switch (socket(7)).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for ScmSecurity<'_> {
     const OPTION: c_int = platform::SO_PASSSEC;
 }
 

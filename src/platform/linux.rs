@@ -69,6 +69,26 @@ pub const UDP_GRO: c_int = 104;
 /// is [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE).
 pub const MSG_WAITFORONE: c_int = 0x10000;
 
+/// A flag of sendmsg(2): the kernel reads the data when it sends it, perhaps after the call. Linux 4.14.
+pub(crate) const MSG_ZEROCOPY: c_int = 0x400_0000;
+
+/// The level of messages of RDS.
+const SOL_RDS: c_int = 276;
+
+/// Whether the payload of a message that is sent holds addresses of memory that the kernel reads or writes, perhaps
+/// after the call.
+///
+/// These are the kinds of `net/rds/send.c`, `rds_cmsg_send`, that lead to a `struct rds_iovec` or an address of the
+/// caller's: `RDS_CMSG_RDMA_ARGS` (1), `RDS_CMSG_RDMA_MAP` (3), and the four atomic operations (6 to 9). No other parser
+/// of control messages in Linux takes an address: `net/core/scm.c`, `net/core/sock.c`, `net/ipv4/ip_sockglue.c`,
+/// `net/ipv4/udp.c`, `net/ipv6/datagram.c`, `net/tls/tls_sw.c`, `net/sctp/socket.c`, `net/rxrpc/sendmsg.c`,
+/// `net/iucv/af_iucv.c`, `crypto/af_alg.c`. `RDS_CMSG_RDMA_DEST` (2) is a key of memory that was registered before.
+/// `SCM_DEVMEM_DMABUF` and `RDS_CMSG_ZCOPY_COOKIE` have a meaning with `MSG_ZEROCOPY` only.
+#[inline]
+pub(crate) const fn names_memory(level: c_int, message_type: c_int) -> bool {
+    level == SOL_RDS && matches!(message_type, 1 | 3 | 6..=9)
+}
+
 /// `include/net/scm.h`.
 pub(crate) const SCM_MAX_FD: usize = 253;
 

@@ -1,5 +1,5 @@
 use super::{Received, ReceivedMessage};
-use crate::socket::{self, CLOEXEC_ON_RECEIVE, RecvRoom, RecvSlot};
+use crate::socket::{self, CloseOnExec, RecvRoom, RecvSlot};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
@@ -92,7 +92,7 @@ pub fn recvmmsg<'b>(
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
     #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut batch = recvmmsg_inheritable(socket, slots, rooms, flags | CLOEXEC_ON_RECEIVE, timeout)?;
+    let mut batch = receive(socket, slots, rooms, flags, timeout, CloseOnExec::Set)?;
     #[cfg(not(cloexec_on_receive))]
     batch.set_close_on_exec()?;
     Ok(batch)
@@ -132,7 +132,19 @@ pub fn recvmmsg_inheritable<'b>(
     flags: RecvFlags,
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout)?;
+    receive(socket, slots, rooms, flags, timeout, CloseOnExec::AsFlagsSay)
+}
+
+#[inline]
+fn receive<'b>(
+    socket: impl AsFd,
+    slots: &'b mut [RecvSlot],
+    rooms: &'b mut [RecvRoom<'_, '_>],
+    flags: RecvFlags,
+    timeout: Option<Duration>,
+    close_on_exec: CloseOnExec,
+) -> Result<ReceivedBatch<'b>, Errno> {
+    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout, close_on_exec)?;
     let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
     let (count, error) = (received.count, received.error);
     let batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };

@@ -164,7 +164,14 @@ impl<'c> Received<'c> {
     ) -> Received<'c> {
         // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
         let control = unsafe { control.into().into_uninit() };
-        Received { bytes, flags: without_echo(flags), address, control, owns_descriptors: true, emptied: false }
+        Received {
+            bytes,
+            flags: without_echo(flags, RecvFlags::empty()),
+            address,
+            control,
+            owns_descriptors: true,
+            emptied: false,
+        }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -179,7 +186,7 @@ impl<'c> Received<'c> {
         flags: RecvFlags,
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
         let Filled { data, control, address, flags: returned } = filled;
-        let returned = without_echo(ReturnFlags::from_bits_retain(returned));
+        let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
         let owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
         (Received { bytes, flags: returned, address, control, owns_descriptors, emptied: false }, data)
     }
@@ -359,10 +366,17 @@ impl<'c> Received<'c> {
     }
 }
 
-/// Flags without `MSG_CMSG_CLOEXEC`, which Linux echoes.
+/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
+/// every flag that the call was given.
 #[inline]
-const fn without_echo(flags: ReturnFlags) -> ReturnFlags {
-    flags.difference(ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits()))
+const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
+    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
+    if cfg!(flags_are_echoed) {
+        // These may mean what they say: this crate's own calls do not give them to such a system.
+        let given = ReturnFlags::from_bits_retain(given.bits());
+        echoed = echoed.union(given.difference(ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC)));
+    }
+    returned.difference(echoed)
 }
 
 impl Drop for Received<'_> {

@@ -1,6 +1,6 @@
 use super::Received;
 use crate::control::ControlMemory;
-use crate::socket::{CLOEXEC_ON_RECEIVE, receive_one};
+use crate::socket::{CloseOnExec, receive_one};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
@@ -55,7 +55,7 @@ pub fn recvmsg<'c>(
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
     #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut received = recvmsg_inheritable(socket, data, control, flags | CLOEXEC_ON_RECEIVE)?;
+    let mut received = receive(socket, data, control, flags, CloseOnExec::Set)?;
     #[cfg(not(cloexec_on_receive))]
     received.set_close_on_exec()?;
     Ok(received)
@@ -89,7 +89,18 @@ pub fn recvmsg_inheritable<'c>(
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
-    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags)?;
+    receive(socket, data, control, flags, CloseOnExec::AsFlagsSay)
+}
+
+#[inline]
+fn receive<'c>(
+    socket: impl AsFd,
+    data: &mut [IoSliceMut<'_>],
+    control: impl Into<ControlMemory<'c>>,
+    flags: RecvFlags,
+    close_on_exec: CloseOnExec,
+) -> Result<Received<'c>, Errno> {
+    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
     // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
     let (received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
     // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.

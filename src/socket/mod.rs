@@ -107,6 +107,7 @@ mod batch;
 #[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
 #[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
 mod c_definitions;
+mod close_on_exec;
 mod delivery;
 mod header;
 #[cfg(linux_kernel)]
@@ -119,6 +120,8 @@ mod this_process;
 
 pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
+pub use close_on_exec::CLOEXEC_ON_RECEIVE;
+pub(crate) use close_on_exec::CloseOnExec;
 pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
 #[cfg(linux_kernel)]
@@ -192,9 +195,10 @@ pub fn sendmsg(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
+    refuse_zerocopy(flags)?;
     let header = SendHeader::new(data, control);
-    // SAFETY: the header is prepared, and what it points to is borrowed until after the call. So are the descriptors in
-    // it: a native writer takes no others.
+    // SAFETY: the header is prepared, and what it points to is borrowed until after the call, which copies it. So are the
+    // descriptors in it: a native writer takes no others, and no payload that names memory.
     unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
 }
 
@@ -232,17 +236,29 @@ pub fn sendmsg_addr(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
+    refuse_zerocopy(flags)?;
     let mut header = SendHeader::new(data, control);
     let call = |pointer, len| {
         // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
         // used within it only.
         unsafe { header.set_address(pointer, len) };
-        // SAFETY: the header is prepared, and all that it points to can be read until after the call. The descriptors in
-        // it are borrowed: a native writer takes no others.
+        // SAFETY: the header is prepared, and all that it points to can be read until after the call, which copies it. The
+        // descriptors in it are borrowed: a native writer takes no others, and no payload that names memory.
         unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
     };
     // SAFETY: the closure reads at most as many bytes as it is given, and keeps no pointer.
     unsafe { address.with_sockaddr(call) }
+}
+
+/// Refuses `MSG_ZEROCOPY`, with which the kernel reads the data after the call.
+#[inline]
+pub(crate) const fn refuse_zerocopy(flags: SendFlags) -> Result<(), Errno> {
+    #[cfg(linux_kernel)]
+    if flags.bits() & crate::platform::MSG_ZEROCOPY as u32 != 0 {
+        return Err(Errno::INVAL);
+    }
+    let _ = flags;
+    Ok(())
 }
 
 /// Makes the call `sendmsg` on a header somebody has prepared.
@@ -255,7 +271,10 @@ pub fn sendmsg_addr(
 ///
 /// - `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can
 ///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives and stays where it is.
-/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
+/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use, and all memory that a payload names
+///   is the caller's to have read and written, for as long as the protocol does (RDS).
+/// - With `MSG_ZEROCOPY`, a flag of Linux, the data stays as it is until the notification of this send was read from
+///   the socket's error queue.
 ///
 /// ```
 /// use ancillary::{ControlWriter, socket};
@@ -299,15 +318,3 @@ pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: 
     // SAFETY: the caller's promise is the backend's.
     unsafe { backend::recvmsg(socket.as_fd(), header.cast(), flags.bits()) }
 }
-
-/// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
-/// `MSG_CMSG_CLOEXEC`.
-///
-/// Empty where the system has no such flag: Apple's, Solaris, AIX and some smaller ones.
-///
-/// ```
-/// # #[cfg(target_os = "linux")]
-/// assert_eq!(ancillary::socket::CLOEXEC_ON_RECEIVE, rustix::net::RecvFlags::CMSG_CLOEXEC);
-/// ```
-#[doc(alias = "MSG_CMSG_CLOEXEC")]
-pub const CLOEXEC_ON_RECEIVE: RecvFlags = RecvFlags::from_bits_retain(backend::CLOEXEC_ON_RECEIVE);

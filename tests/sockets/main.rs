@@ -19,6 +19,8 @@ mod internet;
 #[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]
+mod other_families;
+#[cfg(target_os = "linux")]
 mod ownership;
 #[cfg(target_os = "linux")]
 mod peer_bugs;
@@ -32,6 +34,8 @@ mod recvmsg_out;
 mod resource_faults;
 #[cfg(io_uring_crate)]
 mod ring;
+#[cfg(target_os = "linux")]
+mod safe_calls;
 #[cfg(target_os = "linux")]
 mod sending;
 #[cfg(target_os = "linux")]
@@ -50,6 +54,7 @@ fn main() -> std::process::ExitCode {
     arguments.test_threads = Some(1);
     let tests = [
         sending::TESTS,
+        safe_calls::TESTS,
         delivery::TESTS,
         truncation::TESTS,
         resource_faults::TESTS,
@@ -57,6 +62,7 @@ fn main() -> std::process::ExitCode {
         credentials::TESTS,
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
+        other_families::TESTS,
         peer_bugs::TESTS,
         batches::receiving::TESTS,
         batches::owning::TESTS,
