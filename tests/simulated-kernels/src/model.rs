@@ -67,6 +67,11 @@ impl Expected {
         self.slots.iter().copied().filter(|slot| *slot >= 0)
     }
 
+    /// Whether there is a message that claims more than there is of it, or less than was sent.
+    pub fn is_cut(&self) -> bool {
+        self.beyond.is_some() || self.flags & libc::MSG_CTRUNC as u32 != 0 && !self.messages.is_empty()
+    }
+
     /// Looks at all of what was received, and takes nothing.
     pub fn compare(&self, received: &mut Received<'_>) {
         assert_eq!(received.flags().bits(), self.flags, "flags");

@@ -165,8 +165,8 @@ const APPLE: Rules = Rules {
     peek: Peek::Zeros,
     close_on_exec_in_call: false,
     echo: Echo::None,
-    tells_true_length: false,   // assumed
-    unnamed: Unnamed::Nothing,  // assumed
+    tells_true_length: false,  // assumed
+    unnamed: Unnamed::Nothing, // assumed
     kept: Kept::NoBatches,
     several: Several::Refused,
     foreign: Foreign::Refused,

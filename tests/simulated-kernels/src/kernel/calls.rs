@@ -15,14 +15,14 @@ fn answer(result: Result<usize, c_int>) -> ssize_t {
     )
 }
 
-#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
-use libc::__error as errno;
+#[cfg(target_os = "illumos")]
+use libc::___errno as errno;
 #[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
 use libc::__errno as errno;
 #[cfg(target_os = "linux")]
 use libc::__errno_location as errno;
-#[cfg(target_os = "illumos")]
-use libc::___errno as errno;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+use libc::__error as errno;
 
 // SAFETY: no other function of the program has this name, and the C library's has the same signature.
 #[cfg_attr(target_os = "illumos", unsafe(export_name = "__xnet_sendmsg"))]

@@ -118,7 +118,8 @@ unsafe fn write(
     let written = unsafe { abi::scatter(&message.data, header) };
     // SAFETY: as above. There is no more of the image than there is room.
     unsafe { abi::write(&control.image, (*header).msg_control.cast()) };
-    let name = if message.name.is_empty() && rules.unnamed == Unnamed::Family { family() } else { message.name.clone() };
+    let name =
+        if message.name.is_empty() && rules.unnamed == Unnamed::Family { family() } else { message.name.clone() };
     let cut = kind == Kind::Datagram && written < message.data.len();
     let echoed = match rules.echo {
         Echo::None => 0,

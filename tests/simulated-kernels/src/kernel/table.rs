@@ -70,7 +70,8 @@ impl Table {
         // SAFETY: there is one byte to be read. What is behind the number is a file of this, or nothing.
         let written = unsafe { libc::write(number, b"?".as_ptr().cast(), 1) };
         (written == 1).then(|| {
-            let found = (0..self.files.len()).find(|file| self.read(File(*file)) == 1);
+            // Most likely one that was opened lately.
+            let found = (0..self.files.len()).rev().find(|file| self.read(File(*file)) == 1);
             File(found.expect("it is a file of this scenario"))
         })
     }

@@ -67,7 +67,7 @@ fn the_true_length() {
         for (data, is_cut) in [(4, false), (3, true), (0, true)] {
             let (_here, there) = Connected::pair(Kind::Datagram);
             there.deliver(Message::new(b"data", Vec::new()));
-            let ask = Ask { how, data, flags: RecvFlags::TRUNC, ..Ask::default() };
+            let ask = Ask { how, data, flags: RecvFlags::from_bits_retain(libc::MSG_TRUNC as u32), ..Ask::default() };
             receive(&there, ask, |received| {
                 let received = received.unwrap();
                 // On NetBSD too, which would return the flag as it was given: the crate does not give it.

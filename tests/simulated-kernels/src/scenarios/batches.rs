@@ -183,8 +183,7 @@ fn slots_are_used_again() {
     for count in [2, 0, 1] {
         let (files, message) = message_with(count);
         there.deliver(message);
-        let mut batch =
-            recvmmsg_inheritable(&there, &mut slots, &mut rooms, WAIT_FOR_ONE, None).unwrap();
+        let mut batch = recvmmsg_inheritable(&there, &mut slots, &mut rooms, WAIT_FOR_ONE, None).unwrap();
         assert_eq!(batch.next().unwrap().take_descriptors().count(), count);
         drop(batch);
         assert_closed(&files);

@@ -32,7 +32,8 @@ fn written(image: Image) -> Message {
 fn lengths_that_cannot_be_true() {
     let (header, there) = (abi::header(), abi::space(8));
     // 32 bits of length are what there is everywhere.
-    for claimed in [0, 1, header - 1, there + 1, there + 8, i32::MAX as usize, u32::MAX as usize, u32::MAX as usize - 7] {
+    for claimed in [0, 1, header - 1, there + 1, there + 8, i32::MAX as usize, u32::MAX as usize, u32::MAX as usize - 7]
+    {
         for how in EVERY_WAY {
             let (_here, socket) = Connected::pair(Kind::Datagram);
             let (file, mut image) = installed();
@@ -46,11 +47,14 @@ fn lengths_that_cannot_be_true() {
                 let (claimed, remaining) = (claimed as u64, there);
                 let below = claimed < header as u64;
                 let error = messages.next().unwrap().unwrap_err();
-                assert_eq!(error, if below {
-                    ControlError::LengthBelowHeader { offset, claimed, remaining }
-                } else {
-                    ControlError::LengthBeyondBuffer { offset, claimed, remaining }
-                });
+                assert_eq!(
+                    error,
+                    if below {
+                        ControlError::LengthBelowHeader { offset, claimed, remaining }
+                    } else {
+                        ControlError::LengthBeyondBuffer { offset, claimed, remaining }
+                    }
+                );
                 assert_eq!(messages.clamped().is_some(), !below);
                 assert!(messages.next().is_none());
                 let slots = received.take_descriptors().count();

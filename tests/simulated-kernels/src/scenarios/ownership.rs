@@ -101,7 +101,7 @@ fn a_walk_may_end_anywhere() {
 
 fn messages_come_in_any_order() {
     for how in EVERY_WAY {
-        for offset in [0, 1, 4] {
+        for offset in if cfg!(miri) { 1..2 } else { 0..5 } {
             let (_here, there) = Connected::pair(Kind::Datagram);
             let (files, in_flight) = in_flight(4);
             let [one, two, three, four] = in_flight.try_into().unwrap();
@@ -134,7 +134,8 @@ fn a_slot_without_a_descriptor() {
         let (files, in_flight) = in_flight(2);
         let [one, two] = in_flight.try_into().unwrap();
         // Also the number with which the crate marks what was taken.
-        let slots = vec![Slot::Error(-1), Slot::File(one), Slot::Error(-24), Slot::File(two), Slot::Error(i32::MIN + 1)];
+        let slots =
+            vec![Slot::Error(-1), Slot::File(one), Slot::Error(-24), Slot::File(two), Slot::Error(i32::MIN + 1)];
         let item = Item { kind: abi::RIGHTS, payload: Payload::Slots(slots) };
         there.deliver(Message::new(b"data", vec![item]));
         receive(&there, Ask { how, ..Ask::default() }, |received| {

@@ -2,7 +2,7 @@
 
 use super::{Bystander, assert_closed, message_with, scenarios};
 use crate::kernel::{Connected, Kind, abi};
-use crate::receive::{Ask, EVERY_WAY, receive};
+use crate::receive::{Ask, EVERY_WAY, every_room, receive};
 use crate::rules::{CHOSEN, Peek};
 use ancillary::Message;
 use ancillary::message::ScmRightsNumbers;
@@ -21,8 +21,7 @@ fn a_peek_installs_descriptors() {
         let (files, message) = message_with(2);
         there.deliver(message);
         let peek = Ask { how, flags: RecvFlags::PEEK, ..Ask::default() };
-        let peeked: Vec<_> =
-            receive(&there, peek, |received| received.unwrap().take_descriptors().flatten().collect());
+        let peeked: Vec<_> = receive(&there, peek, |received| received.unwrap().take_descriptors().flatten().collect());
         assert_eq!(peeked.len(), 2);
         receive(&there, peek, |received| assert_eq!(received.unwrap().messages().count(), 1));
         receive(&there, Ask { how, ..Ask::default() }, |received| {
@@ -64,18 +63,15 @@ fn a_peek_shows_no_descriptors() {
 }
 
 fn a_peek_into_little_room() {
-    for how in EVERY_WAY {
-        for room in 0..abi::space(2 * 16) + 2 {
-            let (_here, there) = Connected::pair(Kind::Datagram);
-            let (files, message) = message_with(2);
-            there.deliver(message);
-            let ask = Ask { how, room, flags: RecvFlags::PEEK, ..Ask::default() };
-            receive(&there, ask, |received| {
-                let taken = received.map_or(0, |mut received| received.take_descriptors().count());
-                assert!(taken == 0 || CHOSEN.peek == Peek::Duplicates);
-            });
-            drop(there);
-            assert_closed(&files);
-        }
+    for ask in every_room(abi::space(2 * 16) + 2) {
+        let (_here, there) = Connected::pair(Kind::Datagram);
+        let (files, message) = message_with(2);
+        there.deliver(message);
+        receive(&there, Ask { flags: RecvFlags::PEEK, ..ask }, |received| {
+            let taken = received.map_or(0, |mut received| received.take_descriptors().count());
+            assert!(taken == 0 || CHOSEN.peek == Peek::Duplicates);
+        });
+        drop(there);
+        assert_closed(&files);
     }
 }

@@ -17,7 +17,7 @@ scenarios![
     several_messages_of_descriptors if |rules| rules.is_known,
     no_descriptors,
     a_stream_without_data,
-    more_descriptors_than_the_system_takes if |_| SCM_MAX_FD < 1000,
+    more_descriptors_than_the_system_takes if |_| SCM_MAX_FD < usize::MAX,
     leftover_bytes if |rules| rules.is_known,
     a_descriptor_that_is_closed,
     an_error_sends_nothing,
@@ -124,10 +124,11 @@ fn a_stream_without_data() {
 fn more_descriptors_than_the_system_takes() {
     let (here, _there) = Connected::pair(Kind::Datagram);
     let (_, descriptor) = open();
-    let many = vec![descriptor.as_fd(); SCM_MAX_FD + 1];
-    let mut memory = vec![0; 16 * SCM_MAX_FD];
+    let count = SCM_MAX_FD.saturating_add(1);
+    let many = vec![descriptor.as_fd(); count];
+    let mut memory = vec![0; count.saturating_mul(8)];
     let mut control = ControlWriter::new(&mut memory[..]);
-    let refused = PushError::TooManyDescriptors { count: SCM_MAX_FD + 1, max: SCM_MAX_FD };
+    let refused = PushError::TooManyDescriptors { count, max: SCM_MAX_FD };
     assert_eq!(control.push(&ScmRights::new(&many)), Err(refused));
     assert_eq!(sendmsg(&here, &[], &control, SendFlags::empty()), Ok(0));
 }

@@ -3,7 +3,7 @@
 use super::{assert_closed, in_flight, message_with, scenarios};
 use crate::kernel::message::{Item, Message};
 use crate::kernel::{Connected, Kind, abi, kernel};
-use crate::receive::{Ask, EVERY_WAY, receive};
+use crate::receive::{Ask, every_room, receive};
 use crate::rules::{CHOSEN, TooLong};
 use ancillary::{ControlError, Message as Arrived, Truncated};
 use rustix::io::Errno;
@@ -42,35 +42,34 @@ fn outcome(room: usize) -> Option<(usize, bool, usize)> {
 }
 
 fn descriptors_in_every_room() {
-    for how in EVERY_WAY {
-        for room in 0..abi::space(COUNT * 4) + 10 {
-            let (_here, there) = Connected::pair(Kind::Datagram);
-            let (files, message) = message_with(COUNT);
-            there.deliver(message);
-            let ask = Ask { how, room, offset: room % 3, ..Ask::default() };
-            receive(&there, ask, |received| match outcome(room) {
-                None => assert_eq!(received.err(), Some(Errno::MSGSIZE), "{room}"),
-                Some((count, is_told, _)) => {
-                    let mut received = received.unwrap();
-                    assert_eq!(received.control_truncated(), is_told, "{room}");
-                    assert_eq!(received.take_descriptors().flatten().count(), count, "{room}");
-                    assert_eq!(received.complete().err(), is_told.then_some(Truncated::CONTROL));
-                }
-            });
-            let lost = kernel().close_unreported();
-            assert_eq!(lost, outcome(room).map_or(0, |outcome| outcome.2), "{room}");
-            assert_closed(&files);
-        }
+    for ask in every_room(abi::space(COUNT * 4) + 10) {
+        let room = ask.room;
+        let (_here, there) = Connected::pair(Kind::Datagram);
+        let (files, message) = message_with(COUNT);
+        there.deliver(message);
+        receive(&there, ask, |received| match outcome(room) {
+            None => assert_eq!(received.err(), Some(Errno::MSGSIZE), "{room}"),
+            Some((count, is_told, _)) => {
+                let mut received = received.unwrap();
+                assert_eq!(received.control_truncated(), is_told, "{room}");
+                assert_eq!(received.take_descriptors().flatten().count(), count, "{room}");
+                assert_eq!(received.complete().err(), is_told.then_some(Truncated::CONTROL));
+            }
+        });
+        let lost = kernel().close_unreported();
+        assert_eq!(lost, outcome(room).map_or(0, |outcome| outcome.2), "{room}");
+        assert_closed(&files);
     }
 }
 
 fn another_message_in_every_room() {
     let payload = b"twelve bytes";
     let (header, len, space) = (abi::header(), abi::len(payload.len()), abi::space(payload.len()));
-    for room in 0..space + 10 {
+    for ask in every_room(space + 10) {
+        let room = ask.room;
         let (_here, there) = Connected::pair(Kind::Datagram);
         there.deliver(Message::new(b"data", vec![Item::other(payload)]));
-        receive(&there, Ask::room(room), |received| {
+        receive(&there, ask, |received| {
             let mut received = received.unwrap();
             let is_cut = room < if CHOSEN.name == "linux" { len } else { space };
             assert_eq!(received.control_truncated(), is_cut && (room > 0 || CHOSEN.name == "linux"));
@@ -145,10 +144,11 @@ fn the_room_ends_with_a_message() {
 }
 
 fn the_kernel_counts_more_than_there_is() {
-    for room in abi::header()..abi::space(24) {
+    for ask in every_room(abi::space(24)).filter(|ask| ask.room >= abi::header()) {
+        let room = ask.room;
         let (_here, there) = Connected::pair(Kind::Datagram);
         there.deliver(Message::new(b"data", vec![Item::other(&[7; 24]), Item::other(b"lost")]));
-        receive(&there, Ask { room, ..Ask::default() }, |received| {
+        receive(&there, ask, |received| {
             let mut received = received.unwrap();
             assert!(received.control_truncated());
             let seen = received.messages().filter_map(Result::ok).count();
@@ -167,7 +167,10 @@ fn the_last_message_is_not_padded() {
         receive(&there, Ask::room(room), |received| {
             let mut received = received.unwrap();
             let whole = !CHOSEN.padding_has_to_fit || room >= abi::space(1);
-            assert_eq!(received.messages().filter_map(Result::ok).count(), usize::from(whole || CHOSEN.long_others != TooLong::Dropped));
+            assert_eq!(
+                received.messages().filter_map(Result::ok).count(),
+                usize::from(whole || CHOSEN.long_others != TooLong::Dropped)
+            );
         });
         let counted = kernel().last().control.len;
         if CHOSEN.name == "openbsd" {
@@ -177,23 +180,21 @@ fn the_last_message_is_not_padded() {
 }
 
 fn another_message_takes_the_room() {
-    for how in EVERY_WAY {
-        for room in 0..abi::space(12) + abi::space(8) + 4 {
-            let (_here, there) = Connected::pair(Kind::Datagram);
-            let (files, in_flight) = in_flight(2);
-            there.deliver(Message::new(b"data", vec![Item::other(b"twelve bytes"), Item::rights(in_flight)]));
-            // The model knows what there is to see.
-            receive(&there, Ask { how, room, ..Ask::default() }, |received| {
-                if let Ok(received) = received {
-                    let whole = room >= abi::space(12) + abi::space(8);
-                    assert!(!whole || received.complete().is_ok_and(|mut all| all.take_descriptors().count() == 2));
-                } else {
-                    assert_eq!(CHOSEN.long_rights, TooLong::Fails);
-                }
-            });
-            kernel().close_unreported();
-            assert_closed(&files);
-        }
+    for ask in every_room(abi::space(12) + abi::space(8) + 4) {
+        let (_here, there) = Connected::pair(Kind::Datagram);
+        let (files, in_flight) = in_flight(2);
+        there.deliver(Message::new(b"data", vec![Item::other(b"twelve bytes"), Item::rights(in_flight)]));
+        // The model knows what there is to see.
+        receive(&there, ask, |received| {
+            if let Ok(received) = received {
+                let whole = ask.room >= abi::space(12) + abi::space(8);
+                assert!(!whole || received.complete().is_ok_and(|mut all| all.take_descriptors().count() == 2));
+            } else {
+                assert_eq!(CHOSEN.long_rights, TooLong::Fails);
+            }
+        });
+        kernel().close_unreported();
+        assert_closed(&files);
     }
 }
 
