@@ -230,7 +230,7 @@ fn a_drawing_shows_sixteen_bytes() {
     assert_eq!(malformed, "     0: control message at byte 0 claims 0 bytes, fewer than its header");
 }
 
-#[cfg(unix)]
+#[cfg(sockets)]
 mod messages {
     use ancillary::message::{DecodeMessage, NoDescriptor, ScmRights, ScmRightsNumbers};
     use ancillary::{ControlWriter, PushError};

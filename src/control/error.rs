@@ -21,7 +21,7 @@ pub enum ControlError {
     },
     /// A header claims more bytes than the buffer has.
     ///
-    /// Apple's kernel does this when it truncates. What is really there comes from
+    /// Apple's kernel and NetBSD's do this when they truncate. What is really there comes from
     /// [`ControlMessages::clamped`](super::ControlMessages::clamped).
     LengthBeyondBuffer {
         /// Where the header begins in the buffer, in bytes.

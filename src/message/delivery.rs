@@ -5,6 +5,10 @@ use core::ffi::c_int;
 ///
 /// [`set_delivery`](crate::socket::set_delivery) asks. The option often has another number than the message.
 ///
+/// This is one option whose value is a switch. Some kinds ask for more: the value of `SO_TIMESTAMPING` is a set of flags,
+/// and on a dual-stack socket the error queue's entry for an IPv4 peer, `IPV6_RECVERR` (level 41, type 25), is turned on by
+/// `IP_RECVERR` (level 0). Set such an option with `setsockopt` yourself.
+///
 /// # Safety
 ///
 /// The system takes the option's value, an `int` of 0 or 1, for a switch, and the switch does nothing but have control

@@ -12,8 +12,12 @@ use core::net::Ipv4Addr;
 /// Solaris.
 ///
 /// A server with many addresses that answers a datagram from the address it was sent to sends `spec_dst` back:
-/// [`from_source`](Self::from_source). An IPv6 socket gives [`Ipv6Pktinfo`](super::Ipv6Pktinfo) for IPv4 datagrams too,
-/// with a mapped address.
+/// [`from_source`](Self::from_source).
+///
+/// A socket of the IPv6 family gives [`Ipv6Pktinfo`](super::Ipv6Pktinfo) for IPv4 datagrams too, with a mapped address
+/// (`::ffff:192.0.2.1`). If this is turned on there as well, such a datagram comes with both, and needs room for both. To
+/// send, take the one of the socket's own family: an `Ipv6Pktinfo` that is sent on a socket of the IPv4 family is ignored
+/// without an error, so the datagram leaves from an address of the kernel's choice.
 ///
 /// Source of truth: ip(7), `struct in_pktinfo`.
 ///

@@ -13,6 +13,10 @@ use core::net::Ipv6Addr;
 /// A server with many addresses that answers a datagram from the address it was sent to sends it back:
 /// [`from_source`](Self::from_source); to a link-local address, with the interface.
 ///
+/// A socket of the IPv6 family gives one for IPv4 datagrams too, with a mapped address, and sends to IPv4 peers with one
+/// whose address is mapped. On a socket of the IPv4 family Linux ignores it without an error: send an `IpPktinfo`
+/// there.
+///
 /// Source of truth: RFC 3542 section 6; ipv6(7), `struct in6_pktinfo`.
 ///
 /// ```

@@ -91,7 +91,8 @@ pub use udp::{Segments, UdpGro, UdpSegment};
 /// Example: [the module's](self).
 pub trait EncodeMessage<'fd>: ControlKind {
     /// Appends this message, or fails and leaves the writer as it was. What has been appended before an error is taken back
-    /// by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty.
+    /// by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty. If
+    /// this panics, what has been appended by then stays in the writer, as whole messages.
     ///
     /// # Errors
     ///
@@ -116,6 +117,9 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 }
 
 /// A payload that is not what its type asks for.
+///
+/// Its variants can be matched, and not made: a type of the caller's gets a `WrongLength` from [`exactly`], and has no
+/// error for a payload that is too short for a list, or has the wrong content.
 ///
 /// ```
 /// use ancillary::message::{DecodeError, exactly};

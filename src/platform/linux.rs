@@ -17,6 +17,9 @@ const fn by_header(generic: c_int, mips: c_int, sparc: c_int, powerpc: c_int) ->
 }
 
 /// The level of messages that sockets of every family can have: 1, but 0xffff on MIPS and SPARC.
+///
+/// The `libc` crate (0.2.191) has 1 on 64-bit MIPS. By the same mistake it exchanges `SOCK_STREAM` and `SOCK_DGRAM` there
+/// with glibc.
 pub const SOL_SOCKET: c_int = by_header(1, 0xffff, 0xffff, 1);
 /// The level of messages of IPv4.
 pub const IPPROTO_IP: c_int = 0;
@@ -69,6 +72,11 @@ pub const UDP_GRO: c_int = 104;
 /// is [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE).
 pub const MSG_WAITFORONE: c_int = 0x10000;
 
+/// The option of level [`SOL_SOCKET`] that has the family of the socket as its value.
+pub(crate) const SO_DOMAIN: c_int = by_header(39, 0x1029, 0x1029, 39);
+/// The family of UNIX-domain sockets, as that option has it.
+pub(crate) const AF_UNIX: c_int = 1;
+
 /// A flag of sendmsg(2): the kernel reads the data when it sends it, perhaps after the call. Linux 4.14.
 pub(crate) const MSG_ZEROCOPY: c_int = 0x400_0000;
 
@@ -101,8 +109,11 @@ same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS, SO_PASSSEC);
 same_in_libc!(IPPROTO_IP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
 same_in_libc!(IPPROTO_UDP, UDP_SEGMENT, UDP_GRO);
-same_in_libc!(MSG_WAITFORONE);
+same_in_libc!(MSG_WAITFORONE, AF_UNIX);
+#[cfg(not(any(target_arch = "mips64", target_arch = "mips64r6")))]
+same_in_libc!(SO_DOMAIN);
 // linux-raw-sys does not have SCM_PIDFD, UDP_SEGMENT, UDP_GRO and MSG_WAITFORONE.
+same_in_the_kernel!(SO_DOMAIN, AF_UNIX);
 same_in_the_kernel!(SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_SECURITY, SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD);
 same_in_the_kernel!(IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_the_kernel!(IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);

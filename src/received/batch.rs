@@ -37,6 +37,10 @@ use rustix::net::RecvFlags;
 /// `POLLERR`, and the next call returns it (on a stream, the first that finds no more data), unless another error comes
 /// between. Where it is a loop, [`ReceivedBatch::error`] tells it.
 ///
+/// NetBSD (measured) keeps every error that ends a batch: after `EWOULDBLOCK` the socket polls readable, so that a loop of
+/// `poll` and this call does not come to rest, and an error of `sendmmsg` is returned by the next call of any kind. There,
+/// a timeout is up to a second late.
+///
 /// A signal ends a batch in the same way, and so can what a ring of io_uring has its thread do, which interrupts a call
 /// like a signal. What Linux then keeps is a number of its own, 512 (`ERESTARTSYS`). This crate's calls make `EINTR` of
 /// it; other functions, rustix's for example, return 512.

@@ -114,7 +114,10 @@ impl fmt::Debug for SendSlot<'_> {
 /// # Errors
 ///
 /// Those of [`sendmsg`](crate::sendmsg), of the *first* message: none was sent then. An error of a later one ends the
-/// batch before it and is not told; to meet it, or to go on, call again with the rest: `&mut messages[sent..]`.
+/// batch before it and is not returned; to get it, or to go on, call again with the rest: `&mut messages[sent..]`.
+///
+/// As with [`sendmsg`](crate::sendmsg), a message without data sends no descriptors on a stream: it counts as sent, and
+/// nothing arrives.
 ///
 /// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///

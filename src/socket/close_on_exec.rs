@@ -4,7 +4,9 @@ use super::backend;
 use rustix::net::RecvFlags;
 
 #[cfg(linux_kernel)]
-use rustix::{fd::BorrowedFd, io::Errno, net::AddressFamily};
+use crate::platform::{AF_UNIX, SO_DOMAIN, SOL_SOCKET};
+#[cfg(linux_kernel)]
+use rustix::{fd::BorrowedFd, io::Errno};
 
 /// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
 /// `MSG_CMSG_CLOEXEC`.
@@ -51,6 +53,6 @@ impl CloseOnExec {
     pub(super) fn is_refused(self, socket: BorrowedFd<'_>, error: Errno) -> bool {
         self == CloseOnExec::Set
             && matches!(error, Errno::INVAL | Errno::OPNOTSUPP)
-            && rustix::net::sockopt::socket_domain(socket).is_ok_and(|family| family != AddressFamily::UNIX)
+            && backend::option(socket, SOL_SOCKET, SO_DOMAIN).is_ok_and(|family| family != AF_UNIX)
     }
 }

@@ -36,7 +36,7 @@ tests![
     room_for_one_of_two if the_kernels_truncation,
 ];
 
-fn there_is_ipv6() -> Result<(), String> {
+pub fn there_is_ipv6() -> Result<(), String> {
     UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).map(drop).map_err(|error| format!("no IPv6 here ({error})"))
 }
 
@@ -54,11 +54,24 @@ fn there_is_ipv6_of_this_byte_order() -> Result<(), String> {
 pub fn there_is_gro() -> Result<(), String> {
     payloads_have_this_byte_order()?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    set_delivery::<UdpGro>(&socket, true).map_err(|error| format!("this kernel has no UDP_GRO ({error})"))
+    set_delivery::<UdpGro>(&socket, true).map_err(|error| format!("this kernel has no UDP_GRO ({error})"))?;
+    // Finding F: the loopback interface of an older kernel cuts data into datagrams before it arrives, as hardware does.
+    let (here, _) = bound(Ipv4Addr::LOCALHOST);
+    here.connect(socket.local_addr().unwrap()).unwrap();
+    send_bytes(&here, b"4+4+1byte", &message_bytes(numbers::<UdpSegment>(), &4_u16.to_ne_bytes())).unwrap();
+    wait_for(&socket, libc::POLLIN);
+    match receive(&socket, &mut [0; 16], &mut []).bytes() {
+        9 => Ok(()),
+        len => Err(format!(
+            "the loopback interface here puts no datagrams together (Linux 5.10 does not, 6.1 does): one of {len} bytes came"
+        )),
+    }
 }
 
 pub fn bound(address: impl Into<IpAddr>) -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind((address.into(), 0)).unwrap();
+    // For calls that wait for a datagram: none waits for longer, which ends as an error (finding D).
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
 }
@@ -70,6 +83,7 @@ fn send_with(socket: &UdpSocket, numbers: (i32, i32), payload: &[u8]) -> Result<
 
 /// Waits for a datagram.
 pub fn arrived<'c>(socket: impl AsFd, data: &mut [u8], control: impl Into<ControlMemory<'c>>) -> Received<'c> {
+    wait_for(&socket, libc::POLLIN);
     recvmsg(socket, &mut [IoSliceMut::new(data)], control, RecvFlags::empty()).unwrap().complete().unwrap()
 }
 

@@ -8,16 +8,28 @@ mod backends;
 #[cfg(target_os = "linux")]
 mod batches;
 #[cfg(target_os = "linux")]
+mod closing;
+#[cfg(target_os = "linux")]
 mod credentials;
 #[cfg(target_os = "linux")]
 mod delivery;
+#[cfg(target_os = "linux")]
+mod error_queue;
 #[cfg(target_os = "linux")]
 #[path = "../harness/mod.rs"]
 mod harness;
 #[cfg(target_os = "linux")]
 mod internet;
 #[cfg(target_os = "linux")]
+mod internet_limits;
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod known_wrong;
+#[cfg(target_os = "linux")]
 mod names;
+#[cfg(target_os = "linux")]
+mod netlink;
 #[cfg(target_os = "linux")]
 mod other_families;
 #[cfg(target_os = "linux")]
@@ -70,10 +82,18 @@ fn main() -> std::process::ExitCode {
         batches::sending::TESTS,
         internet::TESTS,
         batches::internet::TESTS,
+        internet_limits::TESTS,
+        error_queue::datagrams::TESTS,
+        error_queue::streams::TESTS,
+        netlink::TESTS,
+        closing::TESTS,
+        known_wrong::TESTS,
         names::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::limits::TESTS,
         #[cfg(io_uring_crate)]
         ring::multishot::owning::TESTS,
         #[cfg(io_uring_crate)]

@@ -172,6 +172,7 @@ fn rights_and_credentials_over_udp_are_ignored() {
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
     let mut room = [0; 64];
     let mut data = [0; 4];
+    wait_for(&there, libc::POLLIN);
     let received = receive_flags(&there, &mut data, &mut room, RecvFlags::empty()).unwrap();
     let mut received = received.complete().unwrap();
     assert!(received.messages().next().is_none());

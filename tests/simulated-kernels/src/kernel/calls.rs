@@ -60,6 +60,29 @@ unsafe extern "C" fn recvmsg(number: c_int, header: *mut msghdr, flags: c_int) -
     answer(unsafe { kernel().recvmsg(number, header, flags) })
 }
 
+/// The crate asks one thing only: the family of a socket.
+// SAFETY: no other function of the program has this name, and the C library's has the same signature.
+#[cfg(target_os = "linux")]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getsockopt(
+    number: c_int,
+    level: c_int,
+    name: c_int,
+    value: *mut libc::c_void,
+    len: *mut libc::socklen_t,
+) -> c_int {
+    assert_eq!((level, name), (libc::SOL_SOCKET, libc::SO_DOMAIN));
+    let family = kernel().family(number);
+    answer(family.map(|family| {
+        // SAFETY: the caller promises that both can be written, and so many bytes of the value as the length says.
+        unsafe {
+            assert_eq!(*len as usize, size_of::<c_int>());
+            value.cast::<c_int>().write_unaligned(family);
+        }
+        0
+    })) as c_int
+}
+
 #[cfg(any(target_os = "linux", target_os = "netbsd", target_os = "openbsd"))]
 mod batches {
     use super::{answer, kernel};

@@ -54,13 +54,13 @@ pub fn copy_out(
 ) -> Result<CopiedOut, c_int> {
     let mut out = CopiedOut::default();
     let copied = copy_all(rules, items, room, close_on_exec, peeks, table, &mut out);
-    if copied.is_err() {
+    if let Err(error) = copied {
         let installed = out.messages.iter().filter(|message| message.has_descriptors);
         let reported = installed.flat_map(|message| numbers_in(&message.payload)).filter(|number| *number >= 0);
         for number in reported.chain(out.unreported) {
             table.uninstall(number);
         }
-        return Err(copied.unwrap_err());
+        return Err(error);
     }
     Ok(out)
 }

@@ -35,6 +35,8 @@ struct Socket {
     /// The number of the socket to which it sends.
     peer: c_int,
     kind: Kind,
+    /// Whether it is of a family that passes no descriptors, and refuses the flag for close-on-exec.
+    refuses_close_on_exec: bool,
     queue: VecDeque<Queued>,
     /// What the next call returns.
     error: Option<c_int>,
@@ -109,11 +111,24 @@ impl Connected {
         let ends = [(); 2].map(|()| kernel.table.open().1);
         let [one, other] = [&ends[0], &ends[1]].map(|end| end.as_raw_fd());
         for (number, peer) in [(one, other), (other, one)] {
-            let (queue, sent_to) = (VecDeque::new(), Vec::new());
-            kernel.sockets.push(Socket { number, peer, kind, queue, error: None, takes: usize::MAX, sent_to });
+            kernel.sockets.push(Socket {
+                number,
+                peer,
+                kind,
+                refuses_close_on_exec: false,
+                queue: VecDeque::new(),
+                error: None,
+                takes: usize::MAX,
+                sent_to: Vec::new(),
+            });
         }
         let [here, there] = ends.map(|descriptor| Connected { descriptor });
         (here, there)
+    }
+
+    /// Makes it a socket of a family that refuses the flag for close-on-exec: `AF_PACKET`, for example.
+    pub fn refuse_close_on_exec(&self) {
+        kernel().socket(self.number()).unwrap().refuses_close_on_exec = true;
     }
 
     /// Has a message arrive.
@@ -156,6 +171,13 @@ impl Drop for Connected {
 impl Kernel {
     fn socket(&mut self, number: c_int) -> Option<&mut Socket> {
         self.sockets.iter_mut().find(|socket| socket.number == number)
+    }
+
+    /// The family of a socket, as `SO_DOMAIN` has it.
+    fn family(&mut self, number: c_int) -> Result<c_int, c_int> {
+        let socket = self.socket(number).ok_or(libc::ENOTSOCK)?;
+        // Any other family would do.
+        Ok(if socket.refuses_close_on_exec { libc::AF_INET } else { libc::AF_UNIX })
     }
 
     /// Begins a scenario anew. Everything of the last one has to be closed.

@@ -31,6 +31,10 @@ impl Kernel {
         assert_eq!(unknown, 0, "a flag that {} does not have", rules.name);
         let peeks = asked & libc::MSG_PEEK != 0;
         let socket = self.socket(number).ok_or(libc::ENOTSOCK)?;
+        // Measured on Linux 5.10 to 7.3.
+        if socket.refuses_close_on_exec && asked & CLOSE_ON_EXEC != 0 {
+            return Err(libc::EINVAL);
+        }
         if let Some(error) = socket.error.take() {
             return Err(error);
         }

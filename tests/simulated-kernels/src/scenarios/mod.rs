@@ -2,6 +2,7 @@
 
 mod addresses;
 mod batches;
+mod families;
 mod hostile;
 mod ownership;
 mod peeking;
@@ -45,6 +46,7 @@ pub fn all() -> impl Iterator<Item = Scenario> {
         batches::SCENARIOS,
         sending::SCENARIOS,
         hostile::SCENARIOS,
+        families::SCENARIOS,
     ];
     files.into_iter().flatten().copied()
 }
