@@ -60,9 +60,9 @@ unsafe extern "C" fn recvmsg(number: c_int, header: *mut msghdr, flags: c_int) -
     answer(unsafe { kernel().recvmsg(number, header, flags) })
 }
 
-/// The crate asks one thing only: the family of a socket.
+/// The crate asks one thing only: the family of a socket. (Miri has the function itself.)
 // SAFETY: no other function of the program has this name, and the C library's has the same signature.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getsockopt(
     number: c_int,

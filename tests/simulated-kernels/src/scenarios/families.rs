@@ -14,9 +14,9 @@ scenarios![
     the_callers_own_flags_are_not_changed if has_the_flag,
 ];
 
-/// The crate makes the second call for Linux only.
+/// The crate makes the second call for Linux only. Miri's `getsockopt` knows nothing of these sockets.
 fn has_the_flag(rules: &Rules) -> bool {
-    cfg!(target_os = "linux") && rules.name == "linux"
+    cfg!(all(target_os = "linux", not(miri))) && rules.name == "linux"
 }
 
 fn asked(call: usize) -> bool {
