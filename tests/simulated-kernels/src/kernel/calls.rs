@@ -24,6 +24,26 @@ use libc::__errno_location as errno;
 #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
 use libc::__error as errno;
 
+/// Miri has no `errno` of these systems.
+#[cfg(all(miri, any(target_os = "netbsd", target_os = "openbsd")))]
+mod without_errno {
+    use libc::c_int;
+    use std::cell::UnsafeCell;
+
+    struct Number(UnsafeCell<c_int>);
+
+    // SAFETY: the program has one thread.
+    unsafe impl Sync for Number {}
+
+    static ERRNO: Number = Number(UnsafeCell::new(0));
+
+    // SAFETY: no other function of the program has this name, and the C library's has the same signature.
+    #[unsafe(no_mangle)]
+    extern "C" fn __errno() -> *mut c_int {
+        ERRNO.0.get()
+    }
+}
+
 // SAFETY: no other function of the program has this name, and the C library's has the same signature.
 #[cfg_attr(target_os = "illumos", unsafe(export_name = "__xnet_sendmsg"))]
 #[cfg_attr(not(target_os = "illumos"), unsafe(no_mangle))]
@@ -40,7 +60,7 @@ unsafe extern "C" fn recvmsg(number: c_int, header: *mut msghdr, flags: c_int) -
     answer(unsafe { kernel().recvmsg(number, header, flags) })
 }
 
-/// The crate asks one thing only: the family of a socket. (Miri has a function of this name itself.)
+/// The crate asks one thing only: the family of a socket. (Miri has the function itself.)
 // SAFETY: no other function of the program has this name, and the C library's has the same signature.
 #[cfg(all(target_os = "linux", not(miri)))]
 #[unsafe(no_mangle)]

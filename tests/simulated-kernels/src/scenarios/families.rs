@@ -14,7 +14,7 @@ scenarios![
     the_callers_own_flags_are_not_changed if has_the_flag,
 ];
 
-/// The crate makes the second call for Linux only, and asks for the family before, which in Miri is not simulated.
+/// The crate makes the second call for Linux only. Miri's `getsockopt` knows nothing of these sockets.
 fn has_the_flag(rules: &Rules) -> bool {
     cfg!(all(target_os = "linux", not(miri))) && rules.name == "linux"
 }

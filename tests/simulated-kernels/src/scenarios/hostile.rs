@@ -5,7 +5,7 @@ use crate::kernel::abi::{self, Image, RIGHTS};
 use crate::kernel::message::{Control, Message};
 use crate::kernel::table::File;
 use crate::kernel::{Connected, Kind, kernel};
-use crate::receive::{Ask, EVERY_WAY, receive};
+use crate::receive::{Ask, every_way, receive};
 use ancillary::message::NoDescriptor;
 use ancillary::{ControlError, Message as Arrived};
 
@@ -32,9 +32,9 @@ fn written(image: Image) -> Message {
 fn lengths_that_cannot_be_true() {
     let (header, there) = (abi::header(), abi::space(8));
     // 32 bits of length are what there is everywhere.
-    for claimed in [0, 1, header - 1, there + 1, there + 8, i32::MAX as usize, u32::MAX as usize, u32::MAX as usize - 7]
-    {
-        for how in EVERY_WAY {
+    let claims = [0, 1, header - 1, there + 1, there + 8, i32::MAX as usize, u32::MAX as usize, u32::MAX as usize - 7];
+    for (case, claimed) in claims.into_iter().enumerate() {
+        for how in every_way(case) {
             let (_here, socket) = Connected::pair(Kind::Datagram);
             let (file, mut image) = installed();
             let offset = image.len();
@@ -77,8 +77,8 @@ fn too_few_bytes_for_a_message() {
 }
 
 fn more_is_counted_than_there_is() {
-    for more in [1, 7, 1000, i32::MAX as usize] {
-        for how in EVERY_WAY {
+    for (case, more) in [1, 7, 1000, i32::MAX as usize].into_iter().enumerate() {
+        for how in every_way(case) {
             let (_here, socket) = Connected::pair(Kind::Datagram);
             let (file, image) = installed();
             let (room, len) = (image.len(), image.len() + more);
