@@ -22,9 +22,9 @@ use rustix::net::RecvFlags;
 /// # Sockets of other families
 ///
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
-/// families of Linux, which pass no descriptors, refuse it; if a socket that is not of the UNIX family fails with `EINVAL` or
-/// `EOPNOTSUPP`, the call is made again without the flag. A packet capture avoids the call that is refused with
-/// [`recvmsg_inheritable`], which gives the system the caller's flags alone.
+/// families of Linux refuse it, none of which passes descriptors: if a socket that is not of UNIX, IPv4 or IPv6 fails with
+/// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is two calls for each packet of a packet
+/// capture (`AF_PACKET`): call [`recvmsg_inheritable`] there, which adds no flag to the caller's, and makes one.
 ///
 /// # The error queue
 ///
@@ -108,7 +108,9 @@ pub fn recvmsg<'c>(
 
 /// Receives data, and control messages beside it, and leaves the descriptors that arrive inheritable across `exec`.
 ///
-/// As [`recvmsg`] otherwise. (An `SCM_PIDFD` is close-on-exec all the same: Linux makes it so.)
+/// As [`recvmsg`] otherwise. It is also the call for sockets that pass no descriptors and [refuse the flag for
+/// close-on-exec](recvmsg#sockets-of-other-families), such as those of a packet capture. (An `SCM_PIDFD` is close-on-exec
+/// all the same: Linux makes it so.)
 ///
 /// # Errors
 ///
