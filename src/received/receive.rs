@@ -30,12 +30,15 @@ use rustix::net::RecvFlags;
 ///
 /// With `RecvFlags::ERRQUEUE` the call reads the socket's error queue (Linux, for sockets that have turned on `IP_RECVERR`,
 /// `SO_TIMESTAMPING` or `SO_ZEROCOPY`, for example). It never waits: `EAGAIN` says that the queue is empty, on a socket
-/// that blocks, too. What comes back is about a datagram that was *sent*: its first bytes are the data, which may be none,
-/// [`address`](Received::address) is where it was sent to, and the control messages say what happened. `IP_RECVERR` (level
-/// 0, type 11; 32 bytes) or `IPV6_RECVERR` (level 41, type 25; 44 bytes) holds a `struct sock_extended_err` of 16 bytes and
-/// the address of the host that reported it, of family 0 if there is none. On an IPv6 socket, the entries for IPv4 peers
-/// are `IPV6_RECVERR`, but are asked for with `IP_RECVERR`. Whatever else is turned on for received datagrams comes as well,
-/// and needs room. 0 bytes are not the end of a stream here.
+/// that blocks, too. To wait for an entry, wait for `POLLERR` with `poll`.
+///
+/// An entry is about something that was *sent*. Its first bytes are the data, which may be none; for a datagram,
+/// [`address`](Received::address) is where it was sent to; the control messages say what happened. `IP_RECVERR` (level 0,
+/// type 11; 32 bytes) or `IPV6_RECVERR` (level 41, type 25; 44 bytes) holds a `struct sock_extended_err` of 16 bytes (errno
+/// in 4 bytes; origin, type and code in one each; one of padding; info and data in 4 each), and the address of the host that
+/// reported it, of family 0 if there is none. On an IPv6 socket, the entries for IPv4 peers are `IPV6_RECVERR`, but are asked
+/// for with `IP_RECVERR`. Whatever else is turned on for received datagrams comes as well, and needs room. 0 bytes are not
+/// the end of a stream here.
 ///
 /// # Errors
 ///
