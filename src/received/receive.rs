@@ -23,8 +23,9 @@ use rustix::net::RecvFlags;
 ///
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
 /// families of Linux refuse it, none of which passes descriptors: if a socket that is not of UNIX, IPv4 or IPv6 fails with
-/// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is two calls for each packet of a packet
-/// capture (`AF_PACKET`): call [`recvmsg_inheritable`] there, which adds no flag to the caller's, and makes one.
+/// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is three system calls for each
+/// packet of a packet capture (`AF_PACKET`; one asks for the family): call [`recvmsg_inheritable`] there, which adds no flag
+/// to the caller's, and makes one.
 ///
 /// # The error queue
 ///
