@@ -67,7 +67,8 @@ impl TryFrom<UdpGro> for UdpSegment {
 /// `UDP_GRO`: how many bytes of the data each datagram had, the last one perhaps fewer. Linux 5.0.
 ///
 /// It is delivered only beside data that is more than one datagram. Such data is longer than any one of them: give it
-/// room for 65,535 bytes.
+/// room for 65,535 bytes. Where it has no room itself, several datagrams look like one: look at
+/// [`control_truncated`](crate::Received::control_truncated) before taking its absence for a single datagram.
 ///
 /// Source of truth: udp(7); Linux `include/linux/udp.h`, `udp_cmsg_recv`.
 ///
@@ -120,7 +121,8 @@ pub struct Segments<'d> {
 
 impl<'d> Segments<'d> {
     /// Returns what is there of the first datagram that is not whole, because the slices were too short for all of the
-    /// data. Empty if no datagram was cut in its middle.
+    /// data. Empty if no datagram was cut in its middle: whole ones may be lost all the same, which
+    /// [`Received::data_truncated`](crate::Received::data_truncated) says.
     ///
     /// Example: [`UdpGro`].
     pub const fn partial(&self) -> &'d [u8] {

@@ -13,7 +13,8 @@ use rustix::net::RecvFlags;
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
 /// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec. If there is no
-/// slot or no room, no call is made.
+/// slot or no room, no call is made. Sockets of [other families](crate::recvmsg#sockets-of-other-families) are received
+/// from as with [`recvmsg`](crate::recvmsg): a packet capture calls [`recvmmsg_inheritable`].
 ///
 /// It is a call for datagrams. The end of a stream is a message without data, and fills one room after the other. With
 /// `MSG_PEEK`, each room gets the first message again (and on Linux descriptors of its own).

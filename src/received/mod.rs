@@ -222,8 +222,8 @@ impl<'c> Received<'c> {
     /// - the socket is a stream: an empty datagram has 0 bytes. On a seqpacket socket it can be either: with `SO_PASSCRED` on,
     ///   a message that is empty has credentials, and the end has none;
     /// - the slices have room;
-    /// - the call did not read the error queue (`RecvFlags::ERRQUEUE`): its entries hold what was sent, and the entries of a
-    ///   TCP socket's zero-copy notifications, and of its timestamps with `SOF_TIMESTAMPING_OPT_TSONLY`, hold 0 bytes;
+    /// - the call did not read the error queue (`RecvFlags::ERRQUEUE`): its entries hold what was sent, or 0 bytes, for
+    ///   example those of a TCP socket's zero-copy notifications, and of its timestamps with `SOF_TIMESTAMPING_OPT_TSONLY`;
     /// - no descriptor has arrived: NetBSD passes descriptors on a stream without data.
     ///
     /// Example: [`recvmsg`].

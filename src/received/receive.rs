@@ -22,20 +22,24 @@ use rustix::net::RecvFlags;
 /// # Sockets of other families
 ///
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
-/// families of Linux, which pass no descriptors, refuse it; if a socket that is not of the UNIX family fails with `EINVAL` or
-/// `EOPNOTSUPP`, the call is made again without the flag. A packet capture avoids the call that is refused with
-/// [`recvmsg_inheritable`], which gives the system the caller's flags alone.
+/// families of Linux refuse it, none of which passes descriptors: if a socket that is not of UNIX, IPv4 or IPv6 fails with
+/// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is three system calls for each
+/// packet of a packet capture (`AF_PACKET`; one asks for the family): call [`recvmsg_inheritable`] there, which adds no flag
+/// to the caller's, and makes one.
 ///
 /// # The error queue
 ///
 /// With `RecvFlags::ERRQUEUE` the call reads the socket's error queue (Linux, for sockets that have turned on `IP_RECVERR`,
 /// `SO_TIMESTAMPING` or `SO_ZEROCOPY`, for example). It never waits: `EAGAIN` says that the queue is empty, on a socket
-/// that blocks, too. What comes back is about a datagram that was *sent*: its first bytes are the data, which may be none,
-/// [`address`](Received::address) is where it was sent to, and the control messages say what happened. `IP_RECVERR` (level
-/// 0, type 11; 32 bytes) or `IPV6_RECVERR` (level 41, type 25; 44 bytes) holds a `struct sock_extended_err` of 16 bytes and
-/// the address of the host that reported it, of family 0 if there is none. On an IPv6 socket, the entries for IPv4 peers
-/// are `IPV6_RECVERR`, but are asked for with `IP_RECVERR`. Whatever else is turned on for received datagrams comes as well,
-/// and needs room. 0 bytes are not the end of a stream here.
+/// that blocks, too. To wait for an entry, wait for `POLLERR` with `poll`.
+///
+/// An entry is about something that was *sent*. Its first bytes are the data, which may be none; for a datagram,
+/// [`address`](Received::address) is where it was sent to; the control messages say what happened. `IP_RECVERR` (level 0,
+/// type 11; 32 bytes) or `IPV6_RECVERR` (level 41, type 25; 44 bytes) holds a `struct sock_extended_err` of 16 bytes (errno
+/// in 4 bytes; origin, type and code in one each; one of padding; info and data in 4 each), and the address of the host that
+/// reported it, of family 0 if there is none. On an IPv6 socket, the entries for IPv4 peers are `IPV6_RECVERR`, but are asked
+/// for with `IP_RECVERR`. Whatever else is turned on for received datagrams comes as well, and needs room. 0 bytes are not
+/// the end of a stream here.
 ///
 /// # Errors
 ///
@@ -108,7 +112,9 @@ pub fn recvmsg<'c>(
 
 /// Receives data, and control messages beside it, and leaves the descriptors that arrive inheritable across `exec`.
 ///
-/// As [`recvmsg`] otherwise. (An `SCM_PIDFD` is close-on-exec all the same: Linux makes it so.)
+/// As [`recvmsg`] otherwise. It is also the call for sockets that pass no descriptors and [refuse the flag for
+/// close-on-exec](recvmsg#sockets-of-other-families), such as those of a packet capture. (An `SCM_PIDFD` is close-on-exec
+/// all the same: Linux makes it so.)
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@ use super::backend;
 use rustix::net::RecvFlags;
 
 #[cfg(linux_kernel)]
-use crate::platform::{AF_UNIX, SO_DOMAIN, SOL_SOCKET};
+use crate::platform::{AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SOL_SOCKET};
 #[cfg(linux_kernel)]
 use rustix::{fd::BorrowedFd, io::Errno};
 
@@ -48,11 +48,15 @@ impl CloseOnExec {
     /// Only sockets of the UNIX family pass descriptors (Linux `net/core/scm.c`, `__scm_send`), and their calls are never
     /// made again. An error of theirs has another cause, which may be gone by then: a socket that another thread has
     /// connected since would deliver descriptors without the flag.
+    ///
+    /// Nor are calls on IPv4 and IPv6 sockets, which take the flag: an error of theirs may be one that was pending
+    /// (`EOPNOTSUPP`, for an ICMP message about a failed source route). It is returned once, and a second call would wait.
     #[cfg(linux_kernel)]
     #[cold]
     pub(super) fn is_refused(self, socket: BorrowedFd<'_>, error: Errno) -> bool {
         self == CloseOnExec::Set
             && matches!(error, Errno::INVAL | Errno::OPNOTSUPP)
-            && backend::option(socket, SOL_SOCKET, SO_DOMAIN).is_ok_and(|family| family != AF_UNIX)
+            && backend::option(socket, SOL_SOCKET, SO_DOMAIN)
+                .is_ok_and(|family| !matches!(family, AF_UNIX | AF_INET | AF_INET6))
     }
 }

@@ -16,9 +16,9 @@
 //! buffers of its own: import one or the other.) Where there is no control message, the system is given a null pointer
 //! and length 0.
 //!
-//! A call is made once, and nothing is kept between calls: `EAGAIN` is the caller's to act on, and so is `EINTR`. What
-//! [`recvmsg`](crate::recvmsg) returns borrows its buffer, so `rustix::io::retry_on_intr` does not work for it, but a
-//! loop does:
+//! A call is made once (but see [sockets of other families](crate::recvmsg#sockets-of-other-families)), and nothing is kept
+//! between calls: `EAGAIN` is the caller's to act on, and so is `EINTR`. What [`recvmsg`](crate::recvmsg) returns borrows its
+//! buffer, so `rustix::io::retry_on_intr` does not work for it, but a loop does:
 //!
 //! ```
 //! use ancillary::{ControlSpace, recvmsg};
