@@ -4,7 +4,7 @@
 use crate::measure::{Watch, file_at};
 use crate::rounds::{happened, plant, planted, rounds};
 use crate::tests;
-use crate::world::{QUIETLY, World, pair};
+use crate::world::{QUIETLY, World, pair, the_kernels_truncation};
 use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, set_delivery};
@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix, SocketType};
 use std::cell::Cell;
 use std::time::Duration;
 
-tests![each_alone, at_random];
+tests![each_alone if the_kernels_truncation, at_random if the_kernels_truncation];
 
 /// What a socket or memory does when the crate asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

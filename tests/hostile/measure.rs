@@ -2,6 +2,7 @@
 
 use rustix::fd::{FromRawFd, OwnedFd, RawFd};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What tells a file from every other.
 pub type File = (u64, u64);
@@ -29,6 +30,38 @@ pub fn leaving_no_descriptor(run: fn()) -> Result<(), libtest_mimic::Failed> {
     run();
     let after = open_files();
     if before == after { Ok(()) } else { Err(format!("descriptors before {before:?}, after {after:?}").into()) }
+}
+
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// Has the program say, should it be aborted from now on, in which round that was: the standard library does so when a
+/// descriptor is closed twice, and the address sanitizer when it is asked to.
+pub fn in_a_round_with(seed: u64) {
+    extern "C" fn aborted(_signal: libc::c_int) {
+        let words = b"aborted in the round that ANCILLARY_TEST_ROUNDS=1 repeats with ANCILLARY_TEST_SEED=";
+        let _ = rustix::io::write(rustix::stdio::stderr(), words);
+        let mut digits = [b'\n'; 21];
+        let mut seed = SEED.load(Ordering::Relaxed);
+        let mut first = digits.len() - 1;
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (seed % 10) as u8;
+            seed /= 10;
+            if seed == 0 {
+                break;
+            }
+        }
+        let _ = rustix::io::write(rustix::stdio::stderr(), &digits[first..]);
+    }
+    SEED.store(seed, Ordering::Relaxed);
+    let handler: extern "C" fn(libc::c_int) = aborted;
+    // SAFETY: the handler reads a number and makes system calls, which it may at any time; after it the program ends.
+    unsafe { libc::signal(libc::SIGABRT, handler as libc::sighandler_t) };
+}
+
+pub fn after_the_rounds() {
+    // SAFETY: this is how the signal was handled before.
+    unsafe { libc::signal(libc::SIGABRT, libc::SIG_DFL) };
 }
 
 /// What was open when this was made, to be compared with what is open later.

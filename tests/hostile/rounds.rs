@@ -1,7 +1,7 @@
 //! Rounds of random numbers, panics on purpose, and an account of what has happened.
 #![forbid(unsafe_code)]
 
-use crate::measure::open_files;
+use crate::measure::{after_the_rounds, in_a_round_with, open_files};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -82,11 +82,14 @@ pub fn rounds(expected: &[&'static str], round: impl Fn(&mut Random)) {
     ACCOUNT.take();
     for index in 0..count {
         let seed = start.wrapping_add(index);
+        in_a_round_with(seed);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| one_round(&round, seed))) {
             eprintln!("round {index} of {count}: ANCILLARY_TEST_SEED={seed} ANCILLARY_TEST_ROUNDS=1 repeats it");
+            after_the_rounds();
             resume_unwind(panic);
         }
     }
+    after_the_rounds();
     let account = ACCOUNT.take();
     println!("\n{count} rounds (ANCILLARY_TEST_SEED={start}):");
     for (what, times) in &account {
