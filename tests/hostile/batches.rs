@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::calls::{Conduct, Others, Socket};
-use crate::looking::{Held, Kept, WAYS, look};
+use crate::held::{Held, Kept};
+use crate::looking::{WAYS, look};
 use crate::measure::{File, Watch, file_at};
 use crate::rounds::{Random, happened, plant, planted, rounds};
 use crate::tests;

@@ -3,7 +3,8 @@
 #![forbid(unsafe_code)]
 
 use crate::calls::{Conduct, EVERY_CONDUCT, Memory, Others, Socket};
-use crate::looking::{Held, Kept, WAYS, look};
+use crate::held::{Held, Kept};
+use crate::looking::{WAYS, look};
 use crate::measure::Watch;
 use crate::pushes::{ENDS, Shared, indices, steps};
 use crate::rounds::{Random, happened, planted, rounds};

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::decoding;
+use crate::held::{Held, Kept};
 use crate::measure::{File, Watch, file_at};
 use crate::rounds::{Random, happened, plant, planted, rounds};
 use crate::tests;
@@ -9,7 +10,7 @@ use crate::world::{LENT, QUIETLY, World, owned_by, the_kernels_truncation};
 use ancillary::message::ScmRights;
 use ancillary::received::Descriptors;
 use ancillary::socket::set_delivery;
-use ancillary::{ControlWriter, Message, Received, recvmsg, sendmsg};
+use ancillary::{ControlWriter, Message, recvmsg, sendmsg};
 use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::RecvFlags;
@@ -17,57 +18,7 @@ use std::mem::{forget, swap};
 
 tests![each_alone if the_kernels_truncation, at_random if the_kernels_truncation];
 
-/// What has arrived, and what it must still own.
-pub struct Held<'c> {
-    pub received: Received<'c>,
-    pub left: Vec<File>,
-}
-
-impl<'c> Held<'c> {
-    pub fn new(mut received: Received<'c>) -> Self {
-        let left = owned_by(&mut received);
-        Held { received, left }
-    }
-
-    /// What stays open because nothing owns it.
-    pub fn forget(self) -> Vec<File> {
-        forget(self.received);
-        self.left
-    }
-}
-
-/// What was taken, and what was given up without closing it.
-#[derive(Default)]
-pub struct Kept {
-    owners: Vec<(OwnedFd, File)>,
-    pub forgotten: Vec<File>,
-}
-
-impl Kept {
-    /// Takes the first `count` of what `left` says, of which these are the owners.
-    fn keep(&mut self, owners: Vec<OwnedFd>, left: &mut Vec<File>) {
-        let files: Vec<File> = left.drain(..owners.len()).collect();
-        for (owner, file) in owners.into_iter().zip(files) {
-            assert_eq!(file_at(owner.as_raw_fd()), Some(file), "another file was taken, or none");
-            assert!(self.numbers().iter().all(|kept| *kept != owner.as_raw_fd()), "a second owner");
-            self.owners.push((owner, file));
-        }
-    }
-
-    pub fn numbers(&self) -> Vec<RawFd> {
-        self.owners.iter().map(|(owner, _)| owner.as_raw_fd()).collect()
-    }
-
-    /// All that was kept is still what it was.
-    pub fn end(self, watch: &Watch) {
-        watch.end(&self.numbers(), self.forgotten);
-        for (owner, file) in self.owners {
-            assert_eq!(file_at(owner.as_raw_fd()), Some(file), "what was kept is closed, or another file");
-        }
-    }
-}
-
-pub const WAYS: usize = 24;
+pub const WAYS: usize = 25;
 
 /// Looks at one of these in one way, or at two of them.
 pub fn look<'c>(way: usize, random: &mut Random, held: &mut Vec<Held<'c>>, kept: &mut Kept) {
@@ -95,6 +46,15 @@ pub fn look<'c>(way: usize, random: &mut Random, held: &mut Vec<Held<'c>>, kept:
                     happened("an owner that was refused for being incomplete");
                 }
             }
+        }
+        23 => {
+            happened("an owner in another thread");
+            let Held { received, left } = &mut held[index];
+            let taken = std::thread::scope(|scope| {
+                let taking = scope.spawn(|| received.take_descriptors().take(count).map(ok).collect());
+                taking.join().unwrap()
+            });
+            kept.keep(taken, left);
         }
         _ => decoding::find(random, &mut held[index].received),
     }
@@ -316,23 +276,29 @@ fn exchange(way: usize, count: usize, held: &mut [Held<'_>], kept: &mut Kept) {
     }
 }
 
-/// Three messages, each received into a room that may be too small, and looked at in these ways.
+/// A few messages, each received into a room that may be too small, and looked at in these ways.
 fn a_look(random: &mut Random, ways: &[usize], roomy: bool) {
     let world = World::new();
     let _ = set_delivery::<ancillary::message::ScmCredentials>(&world.there, random.one_in(3));
     let _ = set_delivery::<ancillary::message::ScmPidfd>(&world.there, random.one_in(3));
-    let mut memories = [[0xff; 400]; 3];
+    let mut memories = [[0xff; 400]; 4];
     let watch = Watch::begin();
     let (mut held, mut kept) = (Vec::new(), Kept::default());
+    let (mut lent, mut peeked) = (Vec::new(), false);
     for memory in &mut memories {
-        let sent: Vec<usize> = (0..random.below(9)).map(|_| random.below(LENT)).collect();
-        let lent = world.some(&sent);
-        let mut bytes = [0; 64];
-        let mut control = ControlWriter::new(&mut bytes);
-        control.push(&ScmRights::new(&lent)).unwrap();
-        assert_eq!(sendmsg(&world.here, &[IoSlice::new(b"x")], &control, QUIETLY), Ok(1));
+        // What was peeked at arrives once more.
+        if !peeked {
+            let sent: Vec<usize> = (0..random.below(9)).map(|_| random.below(LENT)).collect();
+            lent = world.some(&sent);
+            let mut bytes = [0; 64];
+            let mut control = ControlWriter::new(&mut bytes);
+            control.push(&ScmRights::new(&lent)).unwrap();
+            assert_eq!(sendmsg(&world.here, &[IoSlice::new(b"x")], &control, QUIETLY), Ok(1));
+        }
+        peeked = random.one_in(5);
+        let flags = if peeked { RecvFlags::DONTWAIT | RecvFlags::PEEK } else { RecvFlags::DONTWAIT };
         let room = if roomy { 400 } else { random.below(100) };
-        let (mut data, flags) = ([0; 4], RecvFlags::DONTWAIT);
+        let mut data = [0; 4];
         let received = recvmsg(&world.there, &mut [IoSliceMut::new(&mut data)], &mut memory[..room], flags).unwrap();
         let one = Held::new(received);
         // A descriptor of this process that nothing has sent is that of the sender.
@@ -365,6 +331,7 @@ fn at_random() {
         "a panic in an iterator",
         "a panic with a message in hand",
         "an iterator that was forgotten",
+        "an owner in another thread",
         "an owner that was forgotten",
         "an owner that was refused for being incomplete",
         "iterators that were swapped",

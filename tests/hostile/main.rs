@@ -23,6 +23,8 @@ mod everything;
 #[path = "../harness/mod.rs"]
 mod harness;
 #[cfg(target_os = "linux")]
+mod held;
+#[cfg(target_os = "linux")]
 mod looking;
 #[cfg(target_os = "linux")]
 mod measure;
