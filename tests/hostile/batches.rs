@@ -198,7 +198,10 @@ fn some_batches(random: &mut Random, ways: &[usize], roomy: bool) {
         let (of_slots, of_rooms) = (random.below(MOST + 1), random.below(MOST + 1));
         let (slots, rooms) = (&mut slots[..of_slots], &mut rooms[..of_rooms]);
         let peek = random.one_in(6);
-        let flags = if peek { RecvFlags::DONTWAIT | RecvFlags::PEEK } else { RecvFlags::DONTWAIT };
+        let mut flags = RecvFlags::DONTWAIT;
+        flags.set(RecvFlags::PEEK, peek);
+        // How long a message was is returned even where less of it has arrived.
+        flags.set(RecvFlags::TRUNC, random.one_in(3));
         let panics = random.one_in(5);
         let wanted = of_slots.min(of_rooms);
         let sent: Vec<Sent> = match under_way.front() {

@@ -93,7 +93,7 @@ pub fn steps(random: &mut Random, depth: usize) -> Vec<Step> {
 /// What all messages of a round share.
 pub struct Shared<'fd> {
     pub world: &'fd World,
-    /// The writers that are in nobody's place.
+    /// The writers that can take the place of the one that is pushed to.
     pub spare: RefCell<Vec<ControlWriter<'fd>>>,
     /// Every message that was pushed whole.
     pushed: RefCell<BTreeSet<(i32, i32, Vec<u8>)>>,

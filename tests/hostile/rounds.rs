@@ -54,7 +54,7 @@ pub fn happened(what: &'static str) {
 /// What a planted panic carries.
 struct Planted;
 
-/// Unwinds, unless that is under way: a second panic would end the program, whoever's types these are.
+/// Unwinds, unless that is under way: a second panic in a destructor would abort the program.
 pub fn plant() {
     if !std::thread::panicking() {
         UNDER_WAY.set(UNDER_WAY.get() + 1);
