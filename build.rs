@@ -12,9 +12,12 @@
 //! - `rfc_3542`: the control messages of RFC 3542 for IPv6 are there.
 //! - `cloexec_on_receive`: `recvmsg` can set close-on-exec itself (`MSG_CMSG_CLOEXEC`).
 //! - `peek_installs_descriptors`: what `MSG_PEEK` shows in `SCM_RIGHTS` are new descriptors.
+//! - `flags_are_echoed`: `msg_flags` comes back with every flag that the call was given.
 //! - `errno_location="…"`: the function of the C library that gives the address of `errno`.
-//! - `io_uring_crate`: the crate `io-uring`, which tests and an example use, knows the target. `Cargo.toml` makes the
-//!   same choice once more.
+//! - `io_uring_crate`: the crate `io-uring`, which tests and an example use, knows the target.
+//!
+//! `Cargo.toml` has to make three of these choices once more, for the dependencies: `sockets`, `backend` and
+//! `io_uring_crate`. `tests/dependencies.rs` compiles this file, and compares.
 
 use std::env;
 
@@ -60,7 +63,7 @@ const ERRNO_LOCATIONS: [&str; 7] =
 /// Those that keep account of memory, or of who waits for whom, through what C functions read and write.
 const WATCHING_SANITIZERS: [&str; 4] = ["address", "hwaddress", "memory", "thread"];
 
-struct Target {
+pub(crate) struct Target {
     os: String,
     arch: String,
     vendor: String,
@@ -70,13 +73,16 @@ struct Target {
     /// What watches a program from inside: sees a C library's calls, and no others.
     watched: bool,
     libc_is_wanted: bool,
+    batches_by_loop: bool,
+    io_uring_crate_is_told: bool,
 }
 
 impl Target {
-    fn of_this_build() -> Self {
-        let get = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
-        let is_set = |name: &str| env::var_os(name).is_some();
-        let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
+    /// The target that `variable` describes: the environment variables that cargo sets for a build script.
+    pub(crate) fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let get = |name: &str| variable(&format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+        let is_set = |name: &str| variable(name).is_some();
+        let sanitizers = variable("CARGO_CFG_SANITIZE").unwrap_or_default();
         Target {
             os: get("OS"),
             arch: get("ARCH"),
@@ -86,11 +92,13 @@ impl Target {
             little_endian: get("ENDIAN") == "little",
             watched: is_set("CARGO_CFG_MIRI") || sanitizers.split(',').any(|name| WATCHING_SANITIZERS.contains(&name)),
             libc_is_wanted: is_set("CARGO_FEATURE_USE_LIBC") || is_set("CARGO_CFG_ANCILLARY_USE_LIBC"),
+            batches_by_loop: is_set("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP"),
+            io_uring_crate_is_told: is_set("CARGO_CFG_IO_URING_SKIP_ARCH_CHECK"),
         }
     }
 
     /// Whose constants the system calls take, if this crate makes them.
-    fn platform(&self) -> Option<&'static str> {
+    pub(crate) fn platform(&self) -> Option<&'static str> {
         Some(match self.os.as_str() {
             _ if self.vendor == "apple" => "apple",
             "linux" | "android" => "linux",
@@ -111,11 +119,11 @@ impl Target {
         })
     }
 
-    /// Who makes the system calls. `Cargo.toml` makes the same choice once more, for what each backend depends on.
+    /// Who makes the system calls.
     ///
     /// Android has Linux's kernel, but what an app may ask of it is only what its C library does; and that notes every
     /// descriptor that arrives (`fdtrack`).
-    fn backend(&self) -> &'static str {
+    pub(crate) fn backend(&self) -> &'static str {
         let has_assembly = match (self.arch.as_str(), self.pointer_width, self.little_endian) {
             ("x86_64" | "aarch64", 64, true) => true,
             ("x86" | "arm" | "riscv64" | "loongarch64", _, true) => true,
@@ -132,8 +140,7 @@ impl Target {
     /// Whether the kernel has calls for many messages. (FreeBSD's C library has loops of its own under these names, which
     /// mean something else.) `--cfg ancillary_batches_by_loop` does without: for testing what is in their place.
     fn has_batched_calls(&self) -> bool {
-        env::var_os("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP").is_none()
-            && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
+        !self.batches_by_loop && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
     }
 
     /// musl, of which OpenHarmony's is one, makes the calls, if it is it that is called.
@@ -151,10 +158,9 @@ impl Target {
         self.has_batched_calls() && !(self.musl_makes_calls() && self.arch == "riscv32")
     }
 
-    fn has_io_uring_crate(&self) -> bool {
+    pub(crate) fn has_io_uring_crate(&self) -> bool {
         let known = matches!(self.arch.as_str(), "x86_64" | "aarch64" | "riscv64" | "loongarch64" | "powerpc64");
-        let told = env::var_os("CARGO_CFG_IO_URING_SKIP_ARCH_CHECK").is_some();
-        self.os == "linux" && (told || known && self.pointer_width == 64)
+        self.os == "linux" && (self.io_uring_crate_is_told || known && self.pointer_width == 64)
     }
 
     fn linux_socket_header(&self) -> &'static str {
@@ -229,7 +235,7 @@ fn main() {
     declare("errno_location", &ERRNO_LOCATIONS);
     declare("linux_socket_header", &["generic", "mips", "sparc", "powerpc"]);
 
-    let target = Target::of_this_build();
+    let target = Target::of(|name| env::var(name).ok());
     let platform = target.platform();
     let linux_kernel = platform == Some("linux");
     let one_of = |platforms: &[&str]| platform.is_some_and(|platform| platforms.contains(&platform));
@@ -255,6 +261,7 @@ fn main() {
         ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
         ("peek_installs_descriptors", linux_kernel),
+        ("flags_are_echoed", one_of(&["netbsd"])),
         ("io_uring_crate", target.has_io_uring_crate()),
     ] {
         declare(name, &[]);

@@ -67,11 +67,22 @@ mod server {
         Ok(socket)
     }
 
-    /// Answers until so many pieces of data have come, and says how many calls it took to receive them.
+    /// What [`serve`] has done.
+    #[derive(Default)]
+    pub struct Served {
+        /// How many datagrams have come. (With `UDP_GRO`, several can come as one piece of data; whether they do is for the
+        /// kernel and the network card to say.)
+        pub datagrams: usize,
+        pub pieces: usize,
+        /// How many calls it took to receive them.
+        pub calls: usize,
+    }
+
+    /// Answers until so many datagrams have come.
     ///
     /// It fails only if something is wrong with the socket, or if that has a time limit which passes. What cannot be
     /// answered is dropped, as the network drops it: nobody who sends something odd ends the service for all others.
-    pub fn serve(socket: &OwnedFd, pieces: usize) -> Result<usize, Errno> {
+    pub fn serve(socket: &OwnedFd, datagrams: usize) -> Result<Served, Errno> {
         let mut buffers = vec![[0; LONGEST]; BATCH];
         let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
         let mut spaces = [const { ControlSpace::<ASKED>::new() }; BATCH];
@@ -84,19 +95,24 @@ mod server {
         let nobody = SocketAddrAny::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0));
         let mut addresses = vec![nobody; BATCH];
 
-        let (mut received, mut calls) = (0, 0);
-        while received < pieces {
+        let mut served = Served::default();
+        while served.datagrams < datagrams {
             let batch = match recvmmsg(socket, &mut slots, &mut rooms, WAIT_FOR_ONE, None) {
                 Err(Errno::INTR) => continue,
                 result => result?,
             };
-            calls += 1;
-            received += batch.len();
+            served.calls += 1;
+            served.pieces += batch.len();
 
             let mut data = [[IoSlice::new(&[])]; BATCH];
             let mut count = 0;
-            // Where a part was cut off, the rest is not what was asked.
-            for mut message in batch.filter_map(|message| message.complete().ok()) {
+            for mut message in batch {
+                served.datagrams += match message.find::<UdpGro>() {
+                    Some(Ok(size)) => size.segments(message.data(), message.data_truncated()).len(),
+                    _ => 1,
+                };
+                // Where a part was cut off, the rest is not what was asked.
+                let Ok(mut message) = message.complete() else { continue };
                 let Some(address) = message.address().cloned() else { continue };
                 if write_control(&mut message, &mut controls[count]).is_err() {
                     continue;
@@ -112,7 +128,7 @@ mod server {
             }
             send(socket, &mut answers[..count])?;
         }
-        Ok(calls)
+        Ok(served)
     }
 
     /// Writes the control messages of an answer, from those that came with what was asked.
@@ -165,7 +181,7 @@ mod demonstration {
     use ancillary::socket::set_delivery;
     use ancillary::{ControlSpace, control_space, recvmsg, sendmsg_addr};
     use rustix::io::{IoSlice, IoSliceMut};
-    use rustix::net::sockopt::{Timeout, set_socket_timeout};
+    use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout};
     use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, getsockname};
     use std::error::Error;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
@@ -182,6 +198,8 @@ mod demonstration {
     pub fn run() -> Result<(), Box<dyn Error>> {
         let socket = server::bind((Ipv6Addr::UNSPECIFIED, 0).into())?;
         set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
+        // Each datagram takes several times its length, if it comes as a piece of its own.
+        set_socket_recv_buffer_size(&socket, 1 << 18)?;
         let port = SocketAddrV6::try_from(getsockname(&socket)?)?.port();
         let mut clients = Vec::new();
         for last in 1..=4 {
@@ -195,8 +213,8 @@ mod demonstration {
         for client in &clients {
             (0..ROUNDS).try_for_each(|round| client.send(round))?;
         }
-        let pieces = clients.len() * usize::from(ROUNDS);
-        let calls = server::serve(&socket, pieces)?;
+        let server::Served { datagrams, pieces, calls } =
+            server::serve(&socket, clients.len() * usize::from(ROUNDS) * SIZES.len())?;
         for client in &clients {
             for round in 0..ROUNDS {
                 SIZES.iter().try_for_each(|size| client.check_answer(round, *size))?;
@@ -205,7 +223,7 @@ mod demonstration {
         if calls >= pieces {
             return Err(format!("{calls} calls have received {pieces} pieces of data: there was no batch").into());
         }
-        let (datagrams, addresses) = (pieces * SIZES.len(), clients.len());
+        let addresses = clients.len();
         println!(
             "{datagrams} datagrams to {addresses} addresses, each answered from its own, with its mark and its length: \
              {calls} calls to receive them"

@@ -59,7 +59,7 @@
 //! | [`layout`] | the numbers of an ABI, and the arithmetic over them: [`Layout`] | none |
 //! | [`platform`] | the target's own levels and types | none |
 //! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlSpace`] | one corner: memory that may not have been written |
-//! | [`message`] | what the bytes mean: the traits, and the types of messages | none |
+//! | [`message`] | what the bytes mean: the traits, and the types of messages | one `unsafe trait`, and its implementations: socket options by number |
 //! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
 //! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors, and the bytes they came in |
 //!
@@ -76,7 +76,8 @@
 //! # Features
 //!
 //! `std` (default) is for interoperation only: the descriptor and I/O slice types are then the standard library's.
-//! Without it they are rustix's own of the same names.
+//! Without it they are rustix's own of the same names, whose methods are not all the same: code that is written for
+//! rustix's `IoSliceMut` may not compile when another crate of the program turns `std` on.
 //!
 //! `use-libc` has the C library make the system calls where this crate would make them itself, on Linux:
 //! [`socket`](socket#who-makes-the-calls) tells the differences. So does `--cfg ancillary_use_libc` in `RUSTFLAGS`, for
@@ -86,8 +87,14 @@
 //!
 //! [`layout`] and [`control`] are there for every target, with any [`Layout`] that is named; a [target with a layout of
 //! its own](layout#which-target-has-which-layout), Windows among them, also has [`Layout::NATIVE`] and the traits of
-//! [`message`]. The rest is there on UNIX systems. The tests run on Linux; other systems are compiled and not run, and
-//! what the documentation says of their kernels is read from their sources.
+//! [`message`]. The rest is there on the systems that [`platform`] lists; for any other target the crate does not depend
+//! on rustix. The tests run on Linux; other systems are compiled and not run, and what the documentation says of their
+//! kernels is read from their sources, except for NetBSD's, which was run and measured.
+//!
+//! # Names
+//!
+//! rustix's `net` has functions of the names `sendmsg`, `recvmsg` and others. With both `use ancillary::*` and
+//! `use rustix::net::*`, a name that both have is ambiguous (E0659): import the functions by name.
 #![no_std]
 #![warn(missing_debug_implementations, unreachable_pub)]
 // Nothing here may panic on input.
@@ -118,6 +125,11 @@ pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 #[cfg(all(doctest, sockets))]
 #[doc = include_str!("../tests/lifetimes.md")]
 mod lifetimes {}
+
+/// What does not compile yet, each case by its number.
+#[cfg(all(doctest, sockets))]
+#[doc = include_str!("../tests/known_limits.md")]
+mod known_limits {}
 
 /// The snippets a newcomer meets first.
 #[cfg(all(doctest, sockets))]

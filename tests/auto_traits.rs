@@ -1,6 +1,6 @@
 //! What is prepared, and what has arrived, can go to another thread: into a task that is spawned, and across its `.await`.
 //! This is true if it compiles; there is nothing to run.
-#![cfg(unix)]
+#![cfg(sockets)]
 
 use ancillary::control::{ControlMemory, ControlMessages};
 use ancillary::received::{Descriptors, Message, Messages, Received, ReceivedBatch, ReceivedMessage, TakeDescriptors};

@@ -75,7 +75,7 @@ fn the_next_header_is_the_systems() {
             let mut control = Control([0; 256]);
             write_length(&mut control, 0, cmsg_len);
             let c = control.next_header(control_len, 0);
-            let ours = NATIVE.next_header(0, cmsg_len, control_len);
+            let ours = NATIVE.next_header(0, cmsg_len as u64, control_len);
             // musl does not show a header without payload at the very end; kernels and the other libraries do.
             let at_the_very_end = ours.is_some_and(|next| next + NATIVE.data_offset() == control_len);
             let expected = if cfg!(target_env = "musl") && at_the_very_end { None } else { ours };

@@ -112,3 +112,19 @@ fn what_was_pushed_in_vain_is_not_counted() {
     let error = PushError::TooManyDescriptors { count: max / 2 * 3, max };
     assert_eq!(writer.push(&ScmRights::new(&half)), if max == SCM_MAX_FD { Err(error) } else { Ok(()) });
 }
+
+/// To be said: what a message has appended before it panics stays, and is whole.
+#[test]
+fn a_push_that_panics_half_way_is_not_taken_back() {
+    let panics = Misbehaves(|control: &mut ControlWriter<'_>| {
+        control.push_raw(280, 7, b"half").unwrap();
+        std::panic::resume_unwind(Box::new("in the message"));
+    });
+    let mut memory = [0; 64];
+    let mut writer = ControlWriter::new(&mut memory);
+    writer.push_raw(280, 6, b"before").unwrap();
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.push(&panics)));
+    assert!(unwound.is_err());
+    let payloads: Vec<_> = ControlMessages::new(writer.as_bytes()).map(|message| message.unwrap().payload()).collect();
+    assert_eq!(payloads, [b"before", &b"half"[..]]);
+}

@@ -115,6 +115,19 @@ fn the_next_header_is_inside_the_buffer() {
         [None; 3]
     );
     assert_eq!(layout.next_header(usize::MAX, 16, 32), None);
+    // Case U3: a length of more than 32 bits is not cut to a `usize` of 32.
+    let claimed = (1 << 32) + 24;
+    let mut bytes = [0; 64];
+    assert!(
+        Layout::LINUX_64.write_header(
+            ancillary::layout::ControlHeader { cmsg_len: claimed, level: 1, message_type: 2 },
+            &mut bytes
+        )
+    );
+    let error = ancillary::ControlMessages::with_layout(Layout::LINUX_64, &bytes).next().unwrap().unwrap_err();
+    assert_eq!((error.claimed(), error.remaining()), (claimed, 64));
+    assert_eq!(Layout::LINUX_64.next_header(0, claimed, 64), None);
+    assert_eq!(Layout::LINUX_64.next_header(0, 24, 64), Some(24));
     assert_eq!((layout.first_header(16), layout.first_header(15)), (Some(0), None));
 }
 
@@ -196,8 +209,11 @@ fn errors_say_what_and_where() {
     assert_eq!(long.to_string(), "a payload of 7 bytes is too long for a control message");
     let many = PushError::TooManyDescriptors { count: 254, max: 253 };
     assert_eq!(many.to_string(), "254 descriptors in one call, but the system takes 253");
-    let bare = PushError::DescriptorsNotBorrowed { level: 1, message_type: 2 };
-    assert_eq!(bare.to_string(), "a message of level 1 and type 2 must borrow its descriptors");
+    let bare = PushError::UnsafePayload { level: 1, message_type: 2 };
+    let words = "plain bytes are not a safe payload for level 1 and type 2: it names descriptors or memory";
+    assert_eq!(bare.to_string(), words);
+    let invalid = PushError::InvalidValue { level: 17, message_type: 103 };
+    assert_eq!(invalid.to_string(), "the value is not valid for a control message of level 17 and type 103");
 }
 
 #[test]
@@ -214,7 +230,7 @@ fn a_drawing_shows_sixteen_bytes() {
     assert_eq!(malformed, "     0: control message at byte 0 claims 0 bytes, fewer than its header");
 }
 
-#[cfg(unix)]
+#[cfg(sockets)]
 mod messages {
     use ancillary::message::{DecodeMessage, NoDescriptor, ScmRights, ScmRightsNumbers};
     use ancillary::{ControlWriter, PushError};
@@ -339,10 +355,16 @@ fn internet_messages_to_the_byte() {
     assert_eq!(payload(info), [&Ipv6Addr::LOCALHOST.octets()[..], &7_u32.to_ne_bytes()].concat());
 
     assert_eq!(IpTos::decode(&0xb9_i32.to_ne_bytes()), Ok(IpTos(0xb9)));
+    // Case W3: Apple's kernel delivers one byte.
+    assert_eq!(Ipv6Tclass::decode(&[2]), Ok(Ipv6Tclass(2)));
+    assert_eq!(Ipv6Tclass::decode(&[0xff]), Ok(Ipv6Tclass(255)));
+    // Case W4: the kernel would send one datagram.
+    let refused = PushError::InvalidValue { level: UdpSegment::LEVEL, message_type: UdpSegment::TYPE };
+    assert_eq!(ancillary::ControlWriter::new(&mut [0; 64]).push(&UdpSegment(0)), Err(refused));
     for ecn in 0..4 {
         assert_eq!((IpTos(0xb8 + ecn).ecn(), Ipv6Tclass(0xb8 + i32::from(ecn)).ecn()), (ecn, ecn));
     }
-    let count = |size, data: &[u8]| UdpGro(size).segments(data).count();
+    let count = |size, data: &[u8]| UdpGro(size).segments(data, false).len();
     assert_eq!(
         [count(1, b"abc"), count(0, b"abc"), count(-1, b"abc"), count(3, b"abc"), count(1, b"")],
         [3, 1, 1, 1, 0]

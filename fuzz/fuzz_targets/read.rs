@@ -95,7 +95,7 @@ fn compare_steps(layout: Layout, total: usize, expected: &[Found]) {
         let len = found.payload.end - found.offset;
         let next = found.offset as u128 + arithmetic.padded(len);
         let has_room = next + data_offset as u128 <= total as u128;
-        assert_eq!(layout.next_header(found.offset, len, total), has_room.then_some(next as usize));
+        assert_eq!(layout.next_header(found.offset, len as u64, total), has_room.then_some(next as usize));
     }
 }
 

@@ -88,8 +88,10 @@ impl Model {
     /// Whether a message of any bytes would be accepted.
     fn admit(&self, kind: Kind, payload_len: usize) -> Result<(), PushError> {
         let (level, message_type) = kind.level_and_type();
-        if self.sendable && (level, message_type) == Kind::Rights.level_and_type() {
-            return Err(PushError::DescriptorsNotBorrowed { level, message_type });
+        let is_rights = (level, message_type) == Kind::Rights.level_and_type();
+        let is_address_of_rds = level == 276 && [1, 3, 6, 7, 8, 9].contains(&message_type);
+        if self.sendable && (is_rights || is_address_of_rds) {
+            return Err(PushError::UnsafePayload { level, message_type });
         }
         self.fits(payload_len)
     }

@@ -7,7 +7,7 @@
 //!   what is left of one;
 //! - the values, from the bytes; that a negative slot is never a descriptor, and when it is an error;
 //! - for the messages of IPv4, IPv6 and UDP: 12 bytes and 20 where addresses are, 4 or 2 where there is a number, 1 or 4
-//!   of a type of service;
+//!   of a type of service and a traffic class;
 //! - that what can be sent is written as it was read.
 #![no_main]
 
@@ -139,7 +139,7 @@ fn ip_tos(payload: &[u8], decoded: Result<IpTos, DecodeError>) {
     match payload.len() {
         1 => assert_eq!(decoded, Ok(IpTos(payload[0]))),
         4 => assert_eq!(decoded, Ok(IpTos(number(payload) as u8))),
-        _ => assert!(of_length(1, payload, decoded).is_none()),
+        _ => assert!(of_length(4, payload, decoded).is_none()),
     }
     if let Ok(tos) = decoded {
         assert_eq!(tos.ecn(), tos.0 % 4);
@@ -154,6 +154,10 @@ fn ipv6_pktinfo(payload: &[u8], decoded: Result<Ipv6Pktinfo, DecodeError>) {
 }
 
 fn ipv6_tclass(payload: &[u8], decoded: Result<Ipv6Tclass, DecodeError>) {
+    if let [byte] = *payload {
+        assert_eq!(decoded, Ok(Ipv6Tclass(byte.into())));
+        return;
+    }
     let Some(class) = of_length(4, payload, decoded) else { return };
     assert_eq!((class.0, i32::from(class.ecn())), (number(payload), number(payload).rem_euclid(4)));
     written_as_read(&class, payload);
@@ -162,17 +166,26 @@ fn ipv6_tclass(payload: &[u8], decoded: Result<Ipv6Tclass, DecodeError>) {
 fn udp_segment(payload: &[u8], decoded: Result<UdpSegment, DecodeError>) {
     let Some(size) = of_length(2, payload, decoded) else { return };
     assert_eq!(size.0.to_ne_bytes(), payload);
-    written_as_read(&size, payload);
+    if size.0 != 0 {
+        written_as_read(&size, payload);
+    }
 }
 
 fn udp_gro(payload: &[u8], decoded: Result<UdpGro, DecodeError>) {
     let Some(size) = of_length(4, payload, decoded) else { return };
     assert_eq!(size.0, number(payload));
     let data = [7; 50];
-    let segments: Vec<&[u8]> = size.segments(&data).collect();
-    assert_eq!(segments.concat(), data);
+    let all = size.segments(&data, false);
+    let segments: Vec<&[u8]> = all.clone().collect();
+    assert_eq!((segments.concat(), all.partial()), (data.to_vec(), &[][..]));
     let each = usize::try_from(size.0).ok().filter(|each| (1..50).contains(each)).unwrap_or(50);
     assert_eq!((segments.len(), segments[0].len()), (50_usize.div_ceil(each), each));
+    // Of data that was cut, only datagrams of that very size are whole.
+    let cut = size.segments(&data, true);
+    let partial = cut.partial();
+    assert!(cut.clone().all(|segment| segment.len() as i32 == size.0));
+    assert_eq!(cut.flatten().chain(partial).count(), data.len());
+    assert!(size.0 <= 0 || partial.len() < size.0 as usize);
 }
 
 fn pidfd(payload: &[u8], decoded: Result<ScmPidfd, DecodeError>) {

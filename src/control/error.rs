@@ -21,7 +21,7 @@ pub enum ControlError {
     },
     /// A header claims more bytes than the buffer has.
     ///
-    /// Apple's kernel does this when it truncates. What is really there comes from
+    /// Apple's kernel and NetBSD's do this when they truncate. What is really there comes from
     /// [`ControlMessages::clamped`](super::ControlMessages::clamped).
     LengthBeyondBuffer {
         /// Where the header begins in the buffer, in bytes.
@@ -110,15 +110,37 @@ pub enum PushError {
         /// How many there may be: [`SCM_MAX_FD`](crate::message::SCM_MAX_FD).
         max: usize,
     },
-    /// Plain bytes were pushed as `SCM_RIGHTS` into a buffer that safe code can send.
+    /// Plain bytes were pushed as a kind whose payload is a promise, into a buffer that safe code can send.
+    ///
+    /// Such a payload holds the numbers of descriptors (`SCM_RIGHTS`), or addresses of memory that the kernel reads and
+    /// writes, perhaps after the call (Linux, level `SOL_RDS`: types 1, 3 and 6 to 9).
     ///
     /// A descriptor that is sent must be borrowed until then: push a [`ScmRights`](crate::message::ScmRights). A writer
     /// with a [`Layout`](crate::Layout) value ([`with_layout`](super::ControlWriter::with_layout)) takes any bytes, and
     /// what it writes is sent by the `unsafe` raw call.
-    DescriptorsNotBorrowed {
+    UnsafePayload {
         /// The level that was asked for.
         level: c_int,
         /// The type that was asked for.
+        message_type: c_int,
+    },
+    /// The message's type does not send this value: the system would refuse it, or take it for something else without
+    /// an error.
+    ///
+    /// ```
+    /// # #[cfg(target_os = "linux")] {
+    /// use ancillary::message::UdpSegment;
+    /// use ancillary::{ControlWriter, PushError};
+    ///
+    /// // The kernel would send all of the data as one datagram.
+    /// let pushed = ControlWriter::new(&mut [0; 64]).push(&UdpSegment(0));
+    /// assert_eq!(pushed, Err(PushError::InvalidValue { level: 17, message_type: 103 }));
+    /// # }
+    /// ```
+    InvalidValue {
+        /// The level of the message.
+        level: c_int,
+        /// The type of the message.
         message_type: c_int,
     },
 }
@@ -133,8 +155,14 @@ impl fmt::Display for PushError {
             Self::TooManyDescriptors { count, max } => {
                 write!(f, "{count} descriptors in one call, but the system takes {max}")
             }
-            Self::DescriptorsNotBorrowed { level, message_type } => {
-                write!(f, "a message of level {level} and type {message_type} must borrow its descriptors")
+            Self::UnsafePayload { level, message_type } => {
+                write!(
+                    f,
+                    "plain bytes are not a safe payload for level {level} and type {message_type}: it names descriptors or memory"
+                )
+            }
+            Self::InvalidValue { level, message_type } => {
+                write!(f, "the value is not valid for a control message of level {level} and type {message_type}")
             }
         }
     }

@@ -62,8 +62,10 @@ pub(crate) fn frame(layout: Layout, header: ControlHeader, following: usize) -> 
 pub enum End {
     /// All bytes belong to messages. (The padding of the last one may be missing.)
     Clean,
-    /// After the last message come bytes that are too few for another one. Systems ignore them; 32-bit processes on a
-    /// 64-bit Linux kernel may not send them.
+    /// After the last message come bytes that are too few for another one. A system that is sent them ignores them, or
+    /// refuses the call: Linux ignores them, and refuses those of a 32-bit process on a 64-bit kernel; NetBSD ignores
+    /// them on UNIX-domain sockets and refuses them on IPv6 UDP with `EINVAL` (both measured); FreeBSD refuses them (read
+    /// in its source).
     Leftover {
         /// Where they begin in the buffer, in bytes.
         offset: usize,
@@ -121,7 +123,8 @@ pub struct ControlMessages<'a, A = Native> {
 impl<'a> ControlMessages<'a> {
     /// Reads `bytes` as a control buffer of the target's own layout.
     ///
-    /// After a system call, `bytes` is what the call says it filled (`msg_controllen`), not the whole buffer.
+    /// After a system call, `bytes` is what the call says it filled, not the whole buffer: the lesser of `msg_controllen`
+    /// and the length of the buffer. (NetBSD's `msg_controllen` may be up to 7 bytes more than the buffer has.)
     ///
     /// ```
     /// use ancillary::{ControlMessages, ControlWriter};
@@ -203,8 +206,9 @@ impl<'a, A: LayoutChoice> ControlMessages<'a, A> {
     /// After [`ControlError::LengthBeyondBuffer`]: the message that claims too much, with the payload that is really
     /// there.
     ///
-    /// Apple's kernel truncates a message without lowering its length, so there such a message is real. From Linux it
-    /// is a sign that the bytes did not come from the kernel. `None` at any other time.
+    /// Apple's kernel truncates a message without lowering its length, and NetBSD's does so with all but `SCM_RIGHTS`
+    /// (measured), so there such a message is real. From Linux it is a sign that the bytes did not come from the kernel.
+    /// `None` at any other time.
     ///
     /// ```
     /// use ancillary::{ControlMessages, Layout};

@@ -171,6 +171,10 @@ impl<const N: usize> fmt::Debug for ControlSpace<N> {
 /// [`ListPayload`](crate::control::ListPayload) of `n` elements; or `raw[n]`, a payload of `n` bytes. A room that is
 /// more than a `usize` holds does not compile.
 ///
+/// A `Kind` is written as a path of plain names, such as `message::ScmRights`: not with a leading `::`, generic arguments
+/// or lifetimes, and not as a fragment that a macro has matched (`$kind:path`, `$kind:ty`). Give such a type a name with
+/// `type`, or take `raw[n]`. Constants of the caller's with the names `room` and `len` in scope do not compile.
+///
 /// A receiver counts everything that arrives: on a socket with `SO_PASSCRED`, credentials come before the descriptors
 /// and take their room if none was planned, and so does a timestamp if those are on.
 ///
@@ -204,8 +208,11 @@ macro_rules! control_space {
 ///
 /// The items are those of [`control_space!`](crate::control_space). Linux fills what room there is, and on 64-bit
 /// systems the padding after one descriptor has room for another. A receiver that gives this length gets no more than
-/// it asked for. (The BSDs deliver a message whole or not at all, and count its padding: give them
-/// [`control_space!`](crate::control_space), and count what arrives.)
+/// it asked for.
+///
+/// Other systems count the padding: give them [`control_space!`](crate::control_space), and count what arrives. FreeBSD
+/// drops a message that does not fit (read in its source). NetBSD delivers the whole payload into a buffer of this length,
+/// and reports truncation all the same (measured).
 ///
 /// ```
 /// use ancillary::control_len;

@@ -5,7 +5,7 @@ use core::fmt;
 use core::mem::MaybeUninit;
 
 #[cfg(sockets)]
-use crate::platform::is_scm_rights;
+use crate::platform::{is_scm_rights, is_unsafe_payload};
 #[cfg(sockets)]
 use rustix::fd::{AsRawFd, BorrowedFd};
 
@@ -150,8 +150,8 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     ///
     /// # Errors
     ///
-    /// [`PushError::NoRoom`], [`PushError::TooLong`]; [`PushError::DescriptorsNotBorrowed`] for `SCM_RIGHTS` in a
-    /// writer of the [`Native`] layout. Nothing has changed then.
+    /// [`PushError::NoRoom`], [`PushError::TooLong`]; [`PushError::UnsafePayload`] in a writer of the [`Native`] layout
+    /// for `SCM_RIGHTS` and other kinds whose payload names descriptors or memory. Nothing has changed then.
     ///
     /// ```
     /// use ancillary::{ControlWriter, Layout, PushError};
@@ -163,7 +163,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub fn push_raw(&mut self, level: c_int, message_type: c_int, payload: &[u8]) -> Result<(), PushError> {
-        self.refuse_descriptors(level, message_type)?;
+        self.refuse_unsafe_payload(level, message_type)?;
         self.append(level, message_type, Payload::Bytes(payload))?;
         Ok(())
     }
@@ -186,7 +186,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub fn reserve(&mut self, level: c_int, message_type: c_int, payload_len: usize) -> Result<&mut [u8], PushError> {
-        self.refuse_descriptors(level, message_type)?;
+        self.refuse_unsafe_payload(level, message_type)?;
         let offset = self.append(level, message_type, Payload::Zeros(payload_len))?;
         let payload = self.memory.get_mut(offset..offset + payload_len).unwrap_or_default();
         // SAFETY: these bytes have just been zeroed.
@@ -278,11 +278,11 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         self.written = if whole.bytes == before.bytes { whole } else { Written::NOTHING };
     }
 
-    /// Safe code can send what a native writer holds, so in one the descriptors must be borrowed.
+    /// Safe code can send what a native writer holds, so plain bytes may not name descriptors or memory there.
     #[inline]
-    fn refuse_descriptors(&self, level: c_int, message_type: c_int) -> Result<(), PushError> {
-        if A::SENDABLE && is_scm_rights(level, message_type) {
-            return Err(PushError::DescriptorsNotBorrowed { level, message_type });
+    fn refuse_unsafe_payload(&self, level: c_int, message_type: c_int) -> Result<(), PushError> {
+        if A::SENDABLE && is_unsafe_payload(level, message_type) {
+            return Err(PushError::UnsafePayload { level, message_type });
         }
         Ok(())
     }
@@ -343,7 +343,7 @@ impl<'a> ControlWriter<'a> {
 
 /// Nothing that is written on this target is sent by this crate.
 #[cfg(not(sockets))]
-const fn is_scm_rights(_level: c_int, _message_type: c_int) -> bool {
+const fn is_unsafe_payload(_level: c_int, _message_type: c_int) -> bool {
     false
 }
 

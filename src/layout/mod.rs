@@ -369,6 +369,8 @@ impl Layout {
     /// The offset in bytes of the header after the one at `offset`, whose length field says `cmsg_len`, in a control
     /// buffer of `control_len` bytes.
     ///
+    /// `cmsg_len` is as wide as the widest field, whatever the target: pass [`ControlHeader::cmsg_len`] as it was read.
+    ///
     /// `None` if there is no room for another header, if the message at `offset` claims less than its own header or
     /// more than the buffer has, or if `offset` is outside the buffer. The answer is always greater than `offset`, so a
     /// walk ends after at most `control_len / data_offset` steps. (Some systems' macro stays in place for ever at a
@@ -381,16 +383,16 @@ impl Layout {
     /// assert_eq!(layout.next_header(0, 20, 40), Some(24));
     /// assert_eq!(layout.next_header(0, 20, 39), None);
     /// assert_eq!(layout.next_header(0, 0, 40), None);
-    /// assert_eq!(layout.next_header(0, usize::MAX, 40), None);
+    /// assert_eq!(layout.next_header(0, u64::MAX, 40), None);
     /// ```
     #[doc(alias = "CMSG_NXTHDR")]
-    pub const fn next_header(self, offset: usize, cmsg_len: usize, control_len: usize) -> Option<usize> {
+    pub const fn next_header(self, offset: usize, cmsg_len: u64, control_len: usize) -> Option<usize> {
         let Some(remaining) = control_len.checked_sub(offset) else { return None };
-        if cmsg_len < self.data_offset() {
+        if cmsg_len < self.data_offset() as u64 || cmsg_len > remaining as u64 {
             return None;
         }
-        // The step is no less than `cmsg_len`: a message that claims more than there is has no header after it.
-        match self.align(cmsg_len) {
+        // `cmsg_len` is at most `remaining`, so the conversion is exact.
+        match self.align(cmsg_len as usize) {
             Some(step) if step <= remaining && remaining - step >= self.data_offset() => Some(offset + step),
             _ => None,
         }

@@ -12,10 +12,14 @@ use rustix::io::Errno;
 
 /// The most descriptors the system takes in one call, over all `SCM_RIGHTS` messages in it.
 ///
-/// Linux 253, macOS and FreeBSD 254, OpenBSD 127; `usize::MAX` where no limit is known. More are refused by
+/// Linux 253, macOS and FreeBSD 254, OpenBSD 127, NetBSD 1020; `usize::MAX` where no limit is known. More are refused by
 /// [`ControlWriter::push`], before any call. (musl's own wrapper of the call refuses a little less, with `ENOMEM`.)
 ///
-/// Source: Linux `include/net/scm.h`; `unp_internalize` in the BSDs' and Apple's `uipc_usrreq.c`.
+/// On NetBSD fewer arrive: if control messages (16 bytes and 8 for each descriptor, as its kernel keeps them) and data
+/// are longer than the receiver's buffer, which has 4096 bytes unless it was changed, `sendmsg` on a stream or a
+/// seqpacket socket returns `Ok` and nothing arrives. The default carries 508 descriptors.
+///
+/// Source: Linux `include/net/scm.h`; `unp_internalize` in the BSDs' and Apple's `uipc_usrreq.c`; NetBSD: measured.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")]
@@ -27,7 +31,13 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 ///
 /// The kernel duplicates them when the call is made. The sender may close its own at once after it; the open files stay
 /// open. An empty list is sent as it is, and on Linux arrives as nothing. On a stream, at least one byte of data must
-/// go with them.
+/// go with them. (On NetBSD they are sent without, and arrive in a receive of 0 bytes.)
+///
+/// Push one such message for a call. Linux puts several together, FreeBSD sends each; NetBSD drops all but the first
+/// *control message* of a call on a UNIX-domain socket, without an error and whatever it is (measured); Apple's kernel
+/// and OpenBSD refuse more than one (read in their sources).
+///
+/// Not every descriptor can be passed: Linux refuses those of io_uring, with `EINVAL` (since 6.8).
 ///
 /// Source of truth: unix(7).
 ///

@@ -1,5 +1,7 @@
 //! Messages of IPv4: where a datagram came in or is to go out, and its type of service.
 
+#[cfg(linux_kernel)]
+use super::number::int_or_byte;
 use super::{ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, exactly};
 use crate::control::{ControlWriter, FixedPayload, PushError};
 use crate::platform;
@@ -10,8 +12,12 @@ use core::net::Ipv4Addr;
 /// Solaris.
 ///
 /// A server with many addresses that answers a datagram from the address it was sent to sends `spec_dst` back:
-/// [`from_source`](Self::from_source). An IPv6 socket gives [`Ipv6Pktinfo`](super::Ipv6Pktinfo) for IPv4 datagrams too,
-/// with a mapped address.
+/// [`from_source`](Self::from_source).
+///
+/// A socket of the IPv6 family gives [`Ipv6Pktinfo`](super::Ipv6Pktinfo) for IPv4 datagrams too, with a mapped address
+/// (`::ffff:192.0.2.1`). If this is turned on there as well, such a datagram comes with both, and needs room for both. To
+/// send, take the one of the socket's own family: an `Ipv6Pktinfo` that is sent on a socket of the IPv4 family is ignored
+/// without an error, so the datagram leaves from an address of the kernel's choice.
 ///
 /// Source of truth: ip(7), `struct in_pktinfo`.
 ///
@@ -57,7 +63,9 @@ impl FixedPayload for IpPktinfo {
     const PAYLOAD_SIZE: usize = 12;
 }
 
-impl DeliveredOnRequest for IpPktinfo {
+// SAFETY: `IP_PKTINFO` is a switch (ip(7)), on every system that has it.
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for IpPktinfo {
     const OPTION: c_int = platform::IP_RECVPKTINFO;
 }
 
@@ -130,7 +138,9 @@ impl FixedPayload for IpTos {
 }
 
 #[cfg(linux_kernel)]
-impl DeliveredOnRequest for IpTos {
+// SAFETY: `IP_RECVTOS` is a switch (ip(7)).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for IpTos {
     const OPTION: c_int = platform::IP_RECVTOS;
 }
 
@@ -146,10 +156,7 @@ impl EncodeMessage<'_> for IpTos {
 impl DecodeMessage<'_> for IpTos {
     #[inline]
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        if let Ok(as_sent) = exactly(payload) {
-            // The kernel refuses to send what is not a byte, so its lowest byte is all there is.
-            return Ok(IpTos(c_int::from_ne_bytes(*as_sent) as u8));
-        }
-        exactly(payload).map(|[tos]| IpTos(*tos))
+        // The kernel refuses to send what is not a byte, so the lowest byte of an `int` is all there is.
+        int_or_byte(payload).map(|tos| IpTos(tos as u8))
     }
 }

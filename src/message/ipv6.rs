@@ -1,6 +1,6 @@
 //! Messages of IPv6: where a datagram came in or is to go out, and its traffic class.
 
-use super::number::{message_of_one_number, sent_as_one_number};
+use super::number::{int_or_byte, kind_of_one_number, sent_as_one_number};
 use super::{ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, exactly};
 use crate::control::{ControlWriter, FixedPayload, PushError};
 use crate::platform;
@@ -12,6 +12,10 @@ use core::net::Ipv6Addr;
 ///
 /// A server with many addresses that answers a datagram from the address it was sent to sends it back:
 /// [`from_source`](Self::from_source); to a link-local address, with the interface.
+///
+/// A socket of the IPv6 family gives one for IPv4 datagrams too, with a mapped address, and sends to IPv4 peers with one
+/// whose address is mapped. On a socket of the IPv4 family Linux ignores it without an error: send an `IpPktinfo`
+/// there.
 ///
 /// Source of truth: RFC 3542 section 6; ipv6(7), `struct in6_pktinfo`.
 ///
@@ -55,7 +59,9 @@ impl FixedPayload for Ipv6Pktinfo {
     const PAYLOAD_SIZE: usize = 20;
 }
 
-impl DeliveredOnRequest for Ipv6Pktinfo {
+// SAFETY: `IPV6_RECVPKTINFO` is a switch (RFC 3542 section 6).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for Ipv6Pktinfo {
     const OPTION: c_int = platform::IPV6_RECVPKTINFO;
 }
 
@@ -85,7 +91,10 @@ impl DecodeMessage<'_> for Ipv6Pktinfo {
 /// An IPv4 peer of an IPv6 socket neither sends nor gets this: it takes an `IpTos`, and Linux ignores an
 /// `Ipv6Tclass` that is sent to one, without an error.
 ///
-/// From 0 to 255. RFC 3542 lets −1 in one that is sent stand for the default; some kernels send 255 then (Linux 6.18).
+/// It is sent as an `int`. One that is received is an `int`, or one byte (Apple's kernel): both are read.
+///
+/// From 0 to 255. RFC 3542 lets −1 in one that is sent stand for the default. Linux 6.12 to 7.3 send 255 then, 5.10 and
+/// 6.1 what the socket's own option says (measured).
 ///
 /// Source of truth: RFC 3542 section 6.5; ipv6(7).
 ///
@@ -94,6 +103,7 @@ impl DecodeMessage<'_> for Ipv6Pktinfo {
 ///
 /// let class = Ipv6Tclass::decode(&0xba_i32.to_ne_bytes())?;
 /// assert_eq!((class, class.ecn()), (Ipv6Tclass(0xba), 2));
+/// assert_eq!(Ipv6Tclass::decode(&[0xba])?, class);
 /// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,9 +120,18 @@ impl Ipv6Tclass {
     }
 }
 
-message_of_one_number!(Ipv6Tclass(c_int), IPPROTO_IPV6, IPV6_TCLASS);
+kind_of_one_number!(Ipv6Tclass(c_int), IPPROTO_IPV6, IPV6_TCLASS);
 sent_as_one_number!(Ipv6Tclass);
 
-impl DeliveredOnRequest for Ipv6Tclass {
+impl DecodeMessage<'_> for Ipv6Tclass {
+    #[inline]
+    fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        int_or_byte(payload).map(Ipv6Tclass)
+    }
+}
+
+// SAFETY: `IPV6_RECVTCLASS` is a switch (RFC 3542 section 6.5).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for Ipv6Tclass {
     const OPTION: c_int = platform::IPV6_RECVTCLASS;
 }

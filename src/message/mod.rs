@@ -45,7 +45,7 @@
 //! assert_eq!(message.decode::<Priority>(), Some(Ok(Priority(6))));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod delivery;
 #[cfg(sockets)]
@@ -81,7 +81,7 @@ pub use ipv6::{Ipv6Pktinfo, Ipv6Tclass};
 #[cfg(linux_kernel)]
 pub use socket::{ScmCredentials, ScmPidfd, ScmSecurity};
 #[cfg(linux_kernel)]
-pub use udp::{UdpGro, UdpSegment};
+pub use udp::{Segments, UdpGro, UdpSegment};
 
 /// A message that can be written.
 ///
@@ -91,7 +91,8 @@ pub use udp::{UdpGro, UdpSegment};
 /// Example: [the module's](self).
 pub trait EncodeMessage<'fd>: ControlKind {
     /// Appends this message, or fails and leaves the writer as it was. What has been appended before an error is taken back
-    /// by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty.
+    /// by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty. If
+    /// this panics, what has been appended by then stays in the writer, as whole messages.
     ///
     /// # Errors
     ///
@@ -116,6 +117,9 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 }
 
 /// A payload that is not what its type asks for.
+///
+/// Its variants can be matched, and not made: a type of the caller's gets a `WrongLength` from [`exactly`], and has no
+/// error for a payload that is too short for a list, or has the wrong content.
 ///
 /// ```
 /// use ancillary::message::{DecodeError, exactly};

@@ -16,8 +16,15 @@ use rustix::fd::RawFd;
 /// sender without privileges can only send its own numbers: its process id, and any of its real, effective and saved
 /// ids.
 ///
-/// A message that was queued before `SO_PASSCRED` was on arrives with pid 0 and the overflow ids (65534): nobody is
-/// known then. Pid 0 also stands for a process that the receiver's pid namespace does not show.
+/// # What it does not prove
+///
+/// - A message that was sent before `SO_PASSCRED` was on arrives with pid 0 and the overflow ids (65534): the sender is
+///   not known. Turn the option on before the peer can send (on the listening socket, whose accepted sockets have it
+///   too), or ask for the peer of the connection (`SO_PEERCRED`).
+/// - **The end of a stream arrives with pid 0, uid 0 and gid 0**, which are no sender's. A program that trusts uid 0 must
+///   look at [`bytes`](crate::Received::bytes) first: where they are 0, a stream has ended, and no user has sent that.
+/// - Pid 0 also stands for a process that the receiver's pid namespace does not show.
+/// - A pid may belong to another process by the time it is read: an [`ScmPidfd`] does not.
 ///
 /// Source of truth: unix(7), `struct ucred`.
 ///
@@ -51,7 +58,9 @@ impl ControlKind for ScmCredentials {
     const TYPE: c_int = platform::SCM_CREDENTIALS;
 }
 
-impl DeliveredOnRequest for ScmCredentials {
+// SAFETY: `SO_PASSCRED` is a switch (socket(7)).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for ScmCredentials {
     const OPTION: c_int = platform::SO_PASSCRED;
 }
 
@@ -114,7 +123,9 @@ impl ControlKind for ScmPidfd {
     const TYPE: c_int = platform::SCM_PIDFD;
 }
 
-impl DeliveredOnRequest for ScmPidfd {
+// SAFETY: `SO_PASSPIDFD` is a switch (Linux `net/core/sock.c`, `sk_setsockopt`).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for ScmPidfd {
     const OPTION: c_int = platform::SO_PASSPIDFD;
 }
 
@@ -131,9 +142,10 @@ impl DecodeMessage<'_> for ScmPidfd {
 
 /// `SCM_SECURITY`: the label that a security module gives the sender. Linux.
 ///
-/// A receiver that has turned `SO_PASSSEC` on gets one if a security module gives labels (on a stream, older kernels
-/// give one only with `SO_PASSCRED` on as well). It can only be received. Its length is that of the label:
-/// `control_space!(ScmSecurity[n])` is room for `n` bytes of it.
+/// A receiver that has turned `SO_PASSSEC` on gets one if a security module gives labels. On a stream it gets one only if
+/// `SO_PASSCRED` is on as well (measured on Linux 5.10 to 7.3 with SELinux); on datagram and seqpacket sockets
+/// `SO_PASSSEC` is enough. It can only be received. Its length is that of the label: `control_space!(ScmSecurity[n])` is
+/// room for `n` bytes of it.
 ///
 /// Source: Linux `net/unix/af_unix.c` and `include/net/scm.h`, `scm_passec`.
 ///
@@ -171,7 +183,9 @@ impl ControlKind for ScmSecurity<'_> {
     const TYPE: c_int = platform::SCM_SECURITY;
 }
 
-impl DeliveredOnRequest for ScmSecurity<'_> {
+// SAFETY: `SO_PASSSEC` is a switch (socket(7)).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for ScmSecurity<'_> {
     const OPTION: c_int = platform::SO_PASSSEC;
 }
 

@@ -1,15 +1,24 @@
 //! Linux's messages of UDP: many datagrams of one size as one piece of data.
 
-use super::DeliveredOnRequest;
-use super::number::{message_of_one_number, sent_as_one_number};
+use super::number::message_of_one_number;
+use super::{ControlKind, DeliveredOnRequest, EncodeMessage};
+use crate::control::{ControlWriter, PushError};
 use crate::platform;
 use core::ffi::c_int;
-use core::num::TryFromIntError;
+use core::iter::FusedIterator;
+use core::num::{NonZero, TryFromIntError};
 
 /// `UDP_SEGMENT`, to send: how many bytes of the data each datagram is to have, the last one perhaps fewer. Linux 4.18.
 ///
-/// Two bytes, although [`UdpGro`], its counterpart, has four. At most 64 datagrams (128 since Linux 6.9), each no
-/// longer than the path takes; the call fails otherwise.
+/// Two bytes, although [`UdpGro`], its counterpart, has four. A size of 0 cannot be pushed: the kernel would send all of
+/// the data as one datagram.
+///
+/// The call fails
+///
+/// - with `EINVAL` for more than 64 datagrams, or more than 128 on newer kernels (Linux 6.9; 6.1.192 has 128, 5.10.262
+///   has 64), and on a socket with `SO_NO_CHECK`;
+/// - with `EMSGSIZE` for a datagram that is longer than the path MTU, or data of more than 65,507 bytes in all (IPv4);
+/// - with `EIO` where the driver cannot compute checksums.
 ///
 /// Source of truth: udp(7); Linux `net/ipv4/udp.c`, `__udp_cmsg_send` and `udp_send_skb`.
 ///
@@ -30,7 +39,16 @@ use core::num::TryFromIntError;
 pub struct UdpSegment(pub u16);
 
 message_of_one_number!(UdpSegment(u16), IPPROTO_UDP, UDP_SEGMENT);
-sent_as_one_number!(UdpSegment);
+
+impl EncodeMessage<'_> for UdpSegment {
+    #[inline]
+    fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+        if self.0 == 0 {
+            return Err(PushError::InvalidValue { level: Self::LEVEL, message_type: Self::TYPE });
+        }
+        control.push_raw(Self::LEVEL, Self::TYPE, &self.0.to_ne_bytes())
+    }
+}
 
 impl TryFrom<UdpGro> for UdpSegment {
     type Error = TryFromIntError;
@@ -57,7 +75,12 @@ impl TryFrom<UdpGro> for UdpSegment {
 /// use ancillary::message::{DecodeMessage, UdpGro};
 ///
 /// let size = UdpGro::decode(&4i32.to_ne_bytes())?;
-/// assert!(size.segments(b"datagrams").eq([&b"data"[..], b"gram", b"s"]));
+/// assert!(size.segments(b"datagrams", false).eq([&b"data"[..], b"gram", b"s"]));
+///
+/// // The slices were too short: what is left of the third datagram is not a datagram.
+/// let segments = size.segments(b"datagrams", true);
+/// assert_eq!(segments.partial(), b"s");
+/// assert!(segments.eq([&b"data"[..], b"gram"]));
 /// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,19 +88,70 @@ impl TryFrom<UdpGro> for UdpSegment {
 pub struct UdpGro(pub c_int);
 
 impl UdpGro {
-    /// The datagrams that `data` was put together from.
+    /// Returns the datagrams that `data` was put together from.
     ///
-    /// All of it is one if the size is not positive, which no kernel says.
+    /// `data_truncated` is whether the end of the data was lost: [`Received::data_truncated`]. A last segment that is
+    /// shorter than the others is then a part of a datagram, and not yielded: [`Segments::partial`].
+    ///
+    /// All of the data is one datagram if the size is not positive, which no kernel reports.
     ///
     /// Example: [the type's](Self).
-    pub fn segments(self, data: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let size = usize::try_from(self.0).ok().filter(|size| *size > 0);
-        data.chunks(size.unwrap_or(data.len()).max(1))
+    ///
+    /// [`Received::data_truncated`]: crate::Received::data_truncated
+    pub fn segments(self, data: &[u8], data_truncated: bool) -> Segments<'_> {
+        // No data is as long as the largest number.
+        let size = usize::try_from(self.0).ok().and_then(NonZero::new).unwrap_or(NonZero::<usize>::MAX);
+        let partial_len = if data_truncated { data.len() % size } else { 0 };
+        let (whole, partial) = data.split_at(data.len() - partial_len);
+        Segments { whole, size, partial }
     }
 }
 
+/// The datagrams that a receive with [`UdpGro`] was put together from: an iterator over those that are whole.
+///
+/// Example: [`UdpGro`].
+#[derive(Clone, Debug)]
+#[must_use = "an iterator does nothing until it is walked"]
+pub struct Segments<'d> {
+    whole: &'d [u8],
+    size: NonZero<usize>,
+    partial: &'d [u8],
+}
+
+impl<'d> Segments<'d> {
+    /// Returns what is there of the first datagram that is not whole, because the slices were too short for all of the
+    /// data. Empty if no datagram was cut in its middle.
+    ///
+    /// Example: [`UdpGro`].
+    pub const fn partial(&self) -> &'d [u8] {
+        self.partial
+    }
+}
+
+impl<'d> Iterator for Segments<'d> {
+    type Item = &'d [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'d [u8]> {
+        // The last one may be shorter.
+        let (segment, rest) = self.whole.split_at_checked(self.size.get()).unwrap_or((self.whole, &[]));
+        self.whole = rest;
+        (!segment.is_empty()).then_some(segment)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.whole.len() / self.size + usize::from(self.whole.len() % self.size > 0);
+        (count, Some(count))
+    }
+}
+
+impl ExactSizeIterator for Segments<'_> {}
+impl FusedIterator for Segments<'_> {}
+
 message_of_one_number!(UdpGro(c_int), IPPROTO_UDP, UDP_GRO);
 
-impl DeliveredOnRequest for UdpGro {
+// SAFETY: `UDP_GRO` is a switch (udp(7)).
+#[allow(unsafe_code, reason = "an option is named")]
+unsafe impl DeliveredOnRequest for UdpGro {
     const OPTION: c_int = platform::UDP_GRO;
 }

@@ -17,6 +17,9 @@ const fn by_header(generic: c_int, mips: c_int, sparc: c_int, powerpc: c_int) ->
 }
 
 /// The level of messages that sockets of every family can have: 1, but 0xffff on MIPS and SPARC.
+///
+/// The `libc` crate (0.2.191) has 1 on 64-bit MIPS. By the same mistake it exchanges `SOCK_STREAM` and `SOCK_DGRAM` there
+/// with glibc.
 pub const SOL_SOCKET: c_int = by_header(1, 0xffff, 0xffff, 1);
 /// The level of messages of IPv4.
 pub const IPPROTO_IP: c_int = 0;
@@ -69,6 +72,31 @@ pub const UDP_GRO: c_int = 104;
 /// is [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE).
 pub const MSG_WAITFORONE: c_int = 0x10000;
 
+/// The option of level [`SOL_SOCKET`] that has the family of the socket as its value.
+pub(crate) const SO_DOMAIN: c_int = by_header(39, 0x1029, 0x1029, 39);
+/// The family of UNIX-domain sockets, as that option has it.
+pub(crate) const AF_UNIX: c_int = 1;
+
+/// A flag of sendmsg(2): the kernel reads the data when it sends it, perhaps after the call. Linux 4.14.
+pub(crate) const MSG_ZEROCOPY: c_int = 0x400_0000;
+
+/// The level of messages of RDS.
+const SOL_RDS: c_int = 276;
+
+/// Whether the payload of a message that is sent holds addresses of memory that the kernel reads or writes, perhaps
+/// after the call.
+///
+/// These are the kinds of `net/rds/send.c`, `rds_cmsg_send`, that lead to a `struct rds_iovec` or an address of the
+/// caller's: `RDS_CMSG_RDMA_ARGS` (1), `RDS_CMSG_RDMA_MAP` (3), and the four atomic operations (6 to 9). No other parser
+/// of control messages in Linux takes an address: `net/core/scm.c`, `net/core/sock.c`, `net/ipv4/ip_sockglue.c`,
+/// `net/ipv4/udp.c`, `net/ipv6/datagram.c`, `net/tls/tls_sw.c`, `net/sctp/socket.c`, `net/rxrpc/sendmsg.c`,
+/// `net/iucv/af_iucv.c`, `crypto/af_alg.c`. `RDS_CMSG_RDMA_DEST` (2) is a key of memory that was registered before.
+/// `SCM_DEVMEM_DMABUF` and `RDS_CMSG_ZCOPY_COOKIE` have a meaning with `MSG_ZEROCOPY` only.
+#[inline]
+pub(crate) const fn names_memory(level: c_int, message_type: c_int) -> bool {
+    level == SOL_RDS && matches!(message_type, 1 | 3 | 6..=9)
+}
+
 /// `include/net/scm.h`.
 pub(crate) const SCM_MAX_FD: usize = 253;
 
@@ -81,8 +109,11 @@ same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS, SO_PASSSEC);
 same_in_libc!(IPPROTO_IP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
 same_in_libc!(IPPROTO_UDP, UDP_SEGMENT, UDP_GRO);
-same_in_libc!(MSG_WAITFORONE);
+same_in_libc!(MSG_WAITFORONE, AF_UNIX);
+#[cfg(not(any(target_arch = "mips64", target_arch = "mips64r6")))]
+same_in_libc!(SO_DOMAIN);
 // linux-raw-sys does not have SCM_PIDFD, UDP_SEGMENT, UDP_GRO and MSG_WAITFORONE.
+same_in_the_kernel!(SO_DOMAIN, AF_UNIX);
 same_in_the_kernel!(SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_SECURITY, SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD);
 same_in_the_kernel!(IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_the_kernel!(IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);

@@ -83,6 +83,20 @@ pub(crate) const fn is_scm_rights(level: c_int, message_type: c_int) -> bool {
     level == SOL_SOCKET && message_type == SCM_RIGHTS
 }
 
+/// Whether plain bytes are not a safe payload for a message that is sent with these numbers: it names descriptors, or
+/// memory that the kernel reads and writes, and so is a promise of the caller's.
+///
+/// No other system's parser takes an address: FreeBSD, DragonFly and Apple's `uipc_usrreq.c` (`unp_internalize`),
+/// NetBSD's and OpenBSD's likewise, `ip_output.c` and `ip6_output.c` (`ip6_setpktopts`), illumos `sockcommon_subr.c`.
+#[inline]
+pub(crate) const fn is_unsafe_payload(level: c_int, message_type: c_int) -> bool {
+    #[cfg(linux_kernel)]
+    let names_memory = target::names_memory(level, message_type);
+    #[cfg(not(linux_kernel))]
+    let names_memory = false;
+    is_scm_rights(level, message_type) || names_memory
+}
+
 /// Whether what arrives with these numbers has descriptors for a payload.
 #[inline]
 pub(crate) const fn holds_received_descriptors(level: c_int, message_type: c_int) -> bool {

@@ -26,8 +26,9 @@ pub const IPV6_RECVTCLASS: c_int = 57;
 /// is [`WAIT_FOR_ONE`](crate::socket::WAIT_FOR_ONE).
 pub const MSG_WAITFORONE: c_int = 0x2000;
 
-/// No limit is known: the kernel judges.
-pub(crate) const SCM_MAX_FD: usize = usize::MAX;
+/// As many as fit in 4096 bytes of control messages with a header, which is all that `sendmsg` takes (measured on NetBSD
+/// 7.99.34; `sys/kern/uipc_syscalls.c` 1.211 says the same).
+pub(crate) const SCM_MAX_FD: usize = 1020;
 
 same_in_libc!(SOL_SOCKET, SCM_RIGHTS, SCM_TIMESTAMP, SCM_CREDS);
 same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);

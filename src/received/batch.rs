@@ -1,5 +1,5 @@
 use super::{Received, ReceivedMessage};
-use crate::socket::{self, CLOEXEC_ON_RECEIVE, RecvRoom, RecvSlot};
+use crate::socket::{self, CloseOnExec, RecvRoom, RecvSlot};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
@@ -36,6 +36,10 @@ use rustix::net::RecvFlags;
 /// error of a later one ends the batch before it. Where the call is the system's, the socket keeps it: `poll` says
 /// `POLLERR`, and the next call returns it (on a stream, the first that finds no more data), unless another error comes
 /// between. Where it is a loop, [`ReceivedBatch::error`] tells it.
+///
+/// NetBSD (measured) keeps every error that ends a batch: after `EWOULDBLOCK` the socket polls readable, so that a loop of
+/// `poll` and this call does not come to rest, and an error of `sendmmsg` is returned by the next call of any kind. There,
+/// a timeout is up to a second late.
 ///
 /// A signal ends a batch in the same way, and so can what a ring of io_uring has its thread do, which interrupts a call
 /// like a signal. What Linux then keeps is a number of its own, 512 (`ERESTARTSYS`). This crate's calls make `EINTR` of
@@ -92,7 +96,7 @@ pub fn recvmmsg<'b>(
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
     #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut batch = recvmmsg_inheritable(socket, slots, rooms, flags | CLOEXEC_ON_RECEIVE, timeout)?;
+    let mut batch = receive(socket, slots, rooms, flags, timeout, CloseOnExec::Set)?;
     #[cfg(not(cloexec_on_receive))]
     batch.set_close_on_exec()?;
     Ok(batch)
@@ -132,7 +136,19 @@ pub fn recvmmsg_inheritable<'b>(
     flags: RecvFlags,
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout)?;
+    receive(socket, slots, rooms, flags, timeout, CloseOnExec::AsFlagsSay)
+}
+
+#[inline]
+fn receive<'b>(
+    socket: impl AsFd,
+    slots: &'b mut [RecvSlot],
+    rooms: &'b mut [RecvRoom<'_, '_>],
+    flags: RecvFlags,
+    timeout: Option<Duration>,
+    close_on_exec: CloseOnExec,
+) -> Result<ReceivedBatch<'b>, Errno> {
+    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout, close_on_exec)?;
     let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
     let (count, error) = (received.count, received.error);
     let batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };

@@ -10,7 +10,10 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     ///
     /// - A call on this header, as [`as_mut_ptr`](Self::as_mut_ptr) last prepared it, with these flags, has succeeded,
     ///   and the system has finished with it.
-    /// - What it received is owned by nobody else: for each call, this or [`received`](Self::received) is called once.
+    /// - What it received has no other owner: for each call, this or [`received`](Self::received) is called once.
+    ///
+    /// The call may be a request of a ring that has selected one of the ring's buffers (`IOSQE_BUFFER_SELECT`). The data is
+    /// in that buffer then, and not in the header's slices.
     ///
     /// Example: [the type's](Self).
     #[inline]
@@ -25,7 +28,9 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     ///
     /// # Safety
     ///
-    /// As [`into_received`](Self::into_received).
+    /// As [`into_received`](Self::into_received). A request of a ring that selects one of the ring's buffers
+    /// (`IOSQE_BUFFER_SELECT`) is not such a call: its data is not in the header's slices, so
+    /// [`data`](ReceivedMessage::data) would be what was there before.
     ///
     /// ```
     /// use ancillary::control::ControlMemory;

@@ -82,7 +82,8 @@ impl<'r> Messages<'r> {
     /// After [`ControlError::LengthBeyondBuffer`]: the message that claims too much, with what is really there. `None`
     /// at any other time, and the second time.
     ///
-    /// Apple's kernel truncates a message without lowering its length; the descriptors in it are real.
+    /// Apple's kernel truncates a message without lowering its length; the descriptors in it are real. NetBSD's does so
+    /// with every kind but `SCM_RIGHTS`, which it delivers whole or not at all.
     ///
     /// ```
     /// # use ancillary::{ControlSpace, recvmsg};

@@ -11,7 +11,8 @@
 //! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
 //!   can, by `fcntl` before [`recvmsg`] returns where it cannot (Apple's systems, Solaris, AIX and some smaller ones);
 //!   there, another thread that forks at that moment still inherits it. [`recvmsg_inheritable`] and
-//!   [`recvmmsg_inheritable`] opt out.
+//!   [`recvmmsg_inheritable`] opt out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
+//!   descriptors.)
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
@@ -24,11 +25,27 @@
 //!   [`complete`](Received::complete) fails if there were more; the first of
 //!   [`take_descriptors`](Received::take_descriptors) is `None` if there was none.
 //! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
-//!   also shows as truncation, without an error. FreeBSD and NetBSD drop a message that does not fit; OpenBSD fails the
-//!   call with `EMSGSIZE`, as Apple's kernel does when the table is full. Apple's kernel installs all descriptors and
-//!   then copies out what fits: those that do not fit stay open under numbers nobody knows, so give it room for
-//!   [`SCM_MAX_FD`](crate::message::SCM_MAX_FD).
+//!   also shows as truncation, without an error. For other systems, see [below](#other-systems).
 //! - *After an error* nothing is owned.
+//!
+//! # Other systems
+//!
+//! *Measured* is what the system's own kernel did when it was run; *read* is what its source says.
+//!
+//! | | what happens to control messages that do not fit |
+//! |---|---|
+//! | Apple's (read) | All descriptors are installed, then what fits is copied out: the others stay open under unknown numbers. Give the call room for [`SCM_MAX_FD`](crate::message::SCM_MAX_FD). `cmsg_len` is not lowered. A full table fails with `EMSGSIZE`. |
+//! | FreeBSD (read) | A message that does not fit is dropped whole, its descriptors closed, and truncation reported. |
+//! | NetBSD (measured, 7.99.34) | `SCM_RIGHTS` that does not fit is dropped whole, its descriptors closed; any other kind is cut, and `cmsg_len` not lowered. **Truncation is not always reported**: not if there is no room at all, and not if what is there ends exactly where a message ends. So [`complete`](Received::complete) can be `Ok` when messages were lost: give the call room for all that the socket has turned on. |
+//! | OpenBSD (read) | The call fails with `EMSGSIZE`, and all descriptors are closed. |
+//!
+//! More of NetBSD, measured:
+//! - `msg_flags` comes back with every flag that the call was given. The calls of this crate take those out again, and do
+//!   not give the system `MSG_TRUNC`, which there does not ask for the true length of a datagram. After a call of the
+//!   caller's with `MSG_TRUNC`, data always looks truncated.
+//! - `msg_controllen` may be up to 7 bytes more than the buffer has. The calls of this crate take the lesser.
+//! - On a stream, descriptors are sent without data, and arrive in a receive of 0 bytes, which is not the end there.
+//! - A full descriptor table fails the call with `EMSGSIZE`.
 
 mod batch;
 mod descriptors;
@@ -114,7 +131,8 @@ bitflags::bitflags! {
         /// A datagram was longer than the slices: its end is lost.
         #[doc(alias = "MSG_TRUNC")]
         const DATA = 1;
-        /// Control messages were lost or cut: the room was too small, or the table of descriptors was full.
+        /// Control messages were lost or cut: the room was too small, or the table of descriptors was full, or a security
+        /// module kept a descriptor back. Linux reports all of these in the same way.
         #[doc(alias = "MSG_CTRUNC")]
         const CONTROL = 2;
     }
@@ -137,7 +155,9 @@ impl<'c> Received<'c> {
     /// The owner of what a call that this crate knows nothing of has received.
     ///
     /// `bytes` is what the call returned, `flags` the `msg_flags` it left, and `control` the part of the control buffer
-    /// that it has filled (`msg_controllen`), at any address. For calls on a header of this crate, use
+    /// that it has filled, at any address: as many bytes as the lesser of `msg_controllen` and the length of the buffer.
+    /// (NetBSD's `msg_controllen` may be more than the buffer has, and its `flags` are those that the call was given as
+    /// well.) For calls on a header of this crate, use
     /// [`RecvHeader::into_received`](crate::socket::RecvHeader::into_received).
     ///
     /// # Safety
@@ -164,7 +184,14 @@ impl<'c> Received<'c> {
     ) -> Received<'c> {
         // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
         let control = unsafe { control.into().into_uninit() };
-        Received { bytes, flags: without_echo(flags), address, control, owns_descriptors: true, emptied: false }
+        Received {
+            bytes,
+            flags: without_echo(flags, RecvFlags::empty()),
+            address,
+            control,
+            owns_descriptors: true,
+            emptied: false,
+        }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -179,7 +206,7 @@ impl<'c> Received<'c> {
         flags: RecvFlags,
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
         let Filled { data, control, address, flags: returned } = filled;
-        let returned = without_echo(ReturnFlags::from_bits_retain(returned));
+        let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
         let owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
         (Received { bytes, flags: returned, address, control, owns_descriptors, emptied: false }, data)
     }
@@ -188,9 +215,16 @@ impl<'c> Received<'c> {
     ///
     /// At most as many as the slices have, unless the call was asked for the true length of a datagram
     /// (`RecvFlags::TRUNC`). On a TCP stream Linux takes that flag to mean that the bytes are to be thrown away: none of them
-    /// is in the slices then. 0 is the end of a stream, unless the slices have no room; of a datagram it is the length.
-    /// On a seqpacket socket it can be either: with `SO_PASSCRED` on, a message that is empty has credentials, and the
-    /// end has none.
+    /// is in the slices then.
+    ///
+    /// 0 is the end of a stream only if
+    ///
+    /// - the socket is a stream: an empty datagram has 0 bytes. On a seqpacket socket it can be either: with `SO_PASSCRED` on,
+    ///   a message that is empty has credentials, and the end has none;
+    /// - the slices have room;
+    /// - the call did not read the error queue (`RecvFlags::ERRQUEUE`): its entries hold what was sent, and the entries of a
+    ///   TCP socket's zero-copy notifications, and of its timestamps with `SOF_TIMESTAMPING_OPT_TSONLY`, hold 0 bytes;
+    /// - no descriptor has arrived: NetBSD passes descriptors on a stream without data.
     ///
     /// Example: [`recvmsg`].
     #[inline]
@@ -218,7 +252,8 @@ impl<'c> Received<'c> {
         data.get(..self.bytes).unwrap_or(data)
     }
 
-    /// The flags the system returned (`msg_flags`), without `MSG_CMSG_CLOEXEC`, which Linux echoes.
+    /// The flags the system returned (`msg_flags`), without those that it only returns because the call was given them:
+    /// `MSG_CMSG_CLOEXEC` on Linux, every flag on NetBSD.
     ///
     /// Example: [`recvmsg`].
     #[inline]
@@ -227,7 +262,7 @@ impl<'c> Received<'c> {
     }
 
     /// Where the data came from: `None` for a sender without a name. (Linux gives the peer's name on connected
-    /// UNIX-domain sockets too; a TCP stream has none.)
+    /// UNIX-domain sockets too; a TCP stream has none.) From the error queue, it is where the datagram was sent to.
     ///
     /// It is as the system has it, and a sender chooses its own. The longest path of Linux, 108 bytes, comes with a
     /// terminator that `struct sockaddr_un` has no room for: rustix 1.1 panics if such an address is formatted with `{:?}`
@@ -270,8 +305,14 @@ impl<'c> Received<'c> {
     ///
     /// # Errors
     ///
-    /// What did not fit. The descriptors that did arrive are closed, and the other messages are gone: whoever wants to
-    /// see some of them asks for [`truncated`](Self::truncated) instead, or looks before.
+    /// What did not fit. The descriptors that did arrive are closed, and the other messages are gone: to see some of them
+    /// nevertheless, ask for [`truncated`](Self::truncated) instead, or look before.
+    ///
+    /// # What `Ok` does not say
+    ///
+    /// - That every slot has a descriptor: where `SO_PASSPIDFD` is on and the table of descriptors is full, the slot of the
+    ///   `SCM_PIDFD` holds an error, and Linux does not report truncation. [`NoDescriptor`] is that error.
+    /// - That no message was lost, on a system that [does not report it](crate::received#other-systems).
     ///
     /// ```
     /// use ancillary::control::ControlMemory;
@@ -359,10 +400,17 @@ impl<'c> Received<'c> {
     }
 }
 
-/// Flags without `MSG_CMSG_CLOEXEC`, which Linux echoes.
+/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
+/// every flag that the call was given.
 #[inline]
-const fn without_echo(flags: ReturnFlags) -> ReturnFlags {
-    flags.difference(ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits()))
+const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
+    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
+    if cfg!(flags_are_echoed) {
+        // These may mean what they say: this crate's own calls do not give them to such a system.
+        let given = ReturnFlags::from_bits_retain(given.bits());
+        echoed = echoed.union(given.difference(ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC)));
+    }
+    returned.difference(echoed)
 }
 
 impl Drop for Received<'_> {

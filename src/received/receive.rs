@@ -1,6 +1,6 @@
 use super::Received;
 use crate::control::ControlMemory;
-use crate::socket::{CLOEXEC_ON_RECEIVE, receive_one};
+use crate::socket::{CloseOnExec, receive_one};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
@@ -11,11 +11,56 @@ use rustix::net::RecvFlags;
 /// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. Every descriptor that arrives is
 /// close-on-exec.
 ///
+/// # Which bytes a descriptor belongs to
+///
+/// On a stream of the UNIX domain, Linux returns bytes that were sent *without* descriptors together with the bytes and
+/// the descriptors that were sent after them: of `4 bytes`, then `1 byte and a descriptor`, one call returns 5 bytes and
+/// the descriptor. It never returns bytes that were sent after those of a descriptor, or two sets of descriptors, in one
+/// call. So which byte a descriptor belongs to is for the protocol to say: most keep one queue of bytes and one of
+/// descriptors, or say in the bytes how many descriptors there are. Datagrams and seqpacket messages are not joined.
+///
+/// # Sockets of other families
+///
+/// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
+/// families of Linux, which pass no descriptors, refuse it; if a socket that is not of the UNIX family fails with `EINVAL` or
+/// `EOPNOTSUPP`, the call is made again without the flag. A packet capture avoids the call that is refused with
+/// [`recvmsg_inheritable`], which gives the system the caller's flags alone.
+///
+/// # The error queue
+///
+/// With `RecvFlags::ERRQUEUE` the call reads the socket's error queue (Linux, for sockets that have turned on `IP_RECVERR`,
+/// `SO_TIMESTAMPING` or `SO_ZEROCOPY`, for example). It never waits: `EAGAIN` says that the queue is empty, on a socket
+/// that blocks, too. What comes back is about a datagram that was *sent*: its first bytes are the data, which may be none,
+/// [`address`](Received::address) is where it was sent to, and the control messages say what happened. `IP_RECVERR` (level
+/// 0, type 11; 32 bytes) or `IPV6_RECVERR` (level 41, type 25; 44 bytes) holds a `struct sock_extended_err` of 16 bytes and
+/// the address of the host that reported it, of family 0 if there is none. On an IPv6 socket, the entries for IPv4 peers
+/// are `IPV6_RECVERR`, but are asked for with `IP_RECVERR`. Whatever else is turned on for received datagrams comes as well,
+/// and needs room. 0 bytes are not the end of a stream here.
+///
 /// # Errors
 ///
-/// Those of recvmsg(2); among them `EAGAIN` if nothing is there and the socket does not block, `EINTR`, and `EMSGSIZE`
-/// for more slices than the system takes (1024 on Linux) or, on OpenBSD, too little room for the descriptors. Nothing
-/// is owned then.
+/// Those of recvmsg(2). Nothing is owned then. Among them:
+/// - `EAGAIN`: nothing is there and the socket does not block;
+/// - `EINTR`: a signal came first;
+/// - `EMSGSIZE`: more slices than the system takes (1024 on Linux); on OpenBSD, too little room for the descriptors; on
+///   Apple's systems and NetBSD, the table of descriptors is full. (NetBSD then keeps the data of a stream, without the
+///   descriptors; a datagram is gone.)
+/// - `ENOBUFS`: on a netlink socket, messages were lost because its buffer was full. The next call receives again.
+/// - `ECONNREFUSED` and others on a datagram socket: what became of a datagram that was sent before.
+///
+/// # A sender can make this call slow
+///
+/// The last close of an open file can block: that of a TCP socket with `SO_LINGER` and unsent data waits as long as its
+/// owner chose. A descriptor that does not fit, or that is dropped with the [`Received`], is closed by this thread, so a
+/// hostile sender can hold up a call on a socket that does not block. A program that cannot wait takes the descriptors and
+/// closes them on another thread. One that wants none turns `SO_PASSRIGHTS` off, so that its peers cannot send any (Linux
+/// 6.16).
+///
+/// # Edition 2021
+///
+/// There, the value of a block's last expression is dropped after the block's variables. So
+/// `match recvmsg(.., &mut space, ..) { .. }` as the last expression of a block that declares `space` does not compile
+/// (E0597). Bind the result to a variable first.
 ///
 /// Manual pages: [Linux], [POSIX], [FreeBSD], [NetBSD], [OpenBSD], [illumos]. The [rules](crate::received#rules) of
 /// ownership are this crate's.
@@ -55,7 +100,7 @@ pub fn recvmsg<'c>(
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
     #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut received = recvmsg_inheritable(socket, data, control, flags | CLOEXEC_ON_RECEIVE)?;
+    let mut received = receive(socket, data, control, flags, CloseOnExec::Set)?;
     #[cfg(not(cloexec_on_receive))]
     received.set_close_on_exec()?;
     Ok(received)
@@ -89,7 +134,18 @@ pub fn recvmsg_inheritable<'c>(
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
-    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags)?;
+    receive(socket, data, control, flags, CloseOnExec::AsFlagsSay)
+}
+
+#[inline]
+fn receive<'c>(
+    socket: impl AsFd,
+    data: &mut [IoSliceMut<'_>],
+    control: impl Into<ControlMemory<'c>>,
+    flags: RecvFlags,
+    close_on_exec: CloseOnExec,
+) -> Result<Received<'c>, Errno> {
+    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
     // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
     let (received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
     // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.

@@ -1,8 +1,11 @@
 //! Many messages in one call.
 
 use super::backend::{MMsgHdr, MsgHdr};
+#[cfg(linux_kernel)]
+use super::close_on_exec::CLOEXEC_ON_RECEIVE;
+use super::close_on_exec::CloseOnExec;
 use super::header::SendHeader;
-use super::room::{Filled, RecvRoom};
+use super::room::{Filled, RecvRoom, passed_on};
 use crate::control::ControlWriter;
 use core::fmt;
 use core::marker::PhantomData;
@@ -111,7 +114,10 @@ impl fmt::Debug for SendSlot<'_> {
 /// # Errors
 ///
 /// Those of [`sendmsg`](crate::sendmsg), of the *first* message: none was sent then. An error of a later one ends the
-/// batch before it and is not told; to meet it, or to go on, call again with the rest: `&mut messages[sent..]`.
+/// batch before it and is not returned; to get it, or to go on, call again with the rest: `&mut messages[sent..]`.
+///
+/// As with [`sendmsg`](crate::sendmsg), a message without data sends no descriptors on a stream: it counts as sent, and
+/// nothing arrives.
 ///
 /// Manual pages: [Linux], [NetBSD], [OpenBSD].
 ///
@@ -139,13 +145,14 @@ impl fmt::Debug for SendSlot<'_> {
 /// ```
 #[inline]
 pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFlags) -> Result<usize, Errno> {
+    super::refuse_zerocopy(flags)?;
     if messages.is_empty() {
         return Ok(0);
     }
     // A `SendSlot` is a `MMsgHdr`.
     let (headers, count) = (messages.as_mut_ptr().cast(), messages.len());
-    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call. So are the descriptors
-    // in them: a native writer takes no others.
+    // SAFETY: the headers are prepared, and what they point to is borrowed until after the call, which copies it. So are
+    // the descriptors in them: a native writer takes no others, and no payload that names memory.
     unsafe { call::sendmmsg(socket.as_fd(), headers, count, flags.bits()) }
 }
 
@@ -243,20 +250,30 @@ pub(crate) fn receive(
     rooms: &mut [RecvRoom<'_, '_>],
     flags: RecvFlags,
     timeout: Option<Duration>,
+    close_on_exec: CloseOnExec,
 ) -> Result<Batch, Errno> {
-    let mut count = 0;
-    for (slot, room) in slots.iter_mut().zip(rooms) {
-        slot.raw.write(batched(room.prepare()));
-        count += 1;
+    let flags = passed_on(close_on_exec.add_to(flags));
+    let mut receive = |flags: RecvFlags| {
+        let mut count = 0;
+        for (slot, room) in slots.iter_mut().zip(&mut *rooms) {
+            slot.raw.write(batched(room.prepare()));
+            count += 1;
+        }
+        if count == 0 {
+            // There is no header that the system could look at.
+            return Ok(Batch { count: 0, error: None });
+        }
+        let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
+        // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
+        // call.
+        unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) }
+    };
+    let received = receive(flags);
+    #[cfg(linux_kernel)]
+    if received.as_ref().is_err_and(|error| close_on_exec.is_refused(socket, *error)) {
+        return receive(flags.difference(CLOEXEC_ON_RECEIVE));
     }
-    if count == 0 {
-        // There is no header that the system could look at.
-        return Ok(Batch { count: 0, error: None });
-    }
-    let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
-    // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
-    // call.
-    unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) }
+    received
 }
 
 /// A header of a batch. The call counts in it.

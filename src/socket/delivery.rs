@@ -10,7 +10,9 @@ use rustix::io::Errno;
 ///
 /// # Errors
 ///
-/// Those of [setsockopt(2)](https://man7.org/linux/man-pages/man2/setsockopt.2.html); among them `ENOPROTOOPT` if the socket or the kernel does not know the option.
+/// Those of [setsockopt(2)](https://man7.org/linux/man-pages/man2/setsockopt.2.html); among them `ENOPROTOOPT` if the
+/// socket or the kernel does not know the option, and `EOPNOTSUPP` for those of UNIX-domain sockets (`SO_PASSCRED`,
+/// `SO_PASSSEC`, `SO_PASSPIDFD`) on a socket of UDP or TCP since Linux 6.16, where older kernels accept them.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")] {

@@ -62,6 +62,10 @@
 //!   example. `seccomp` and `ptrace` do; where the table says `socketcall`, that is what they see.
 //! - `errno` stays as it was.
 //!
+//! - 32-bit musl converts what it receives: with `SO_TIMESTAMP`, `SO_TIMESTAMPNS` or `SO_TIMESTAMPING` on, its `recvmsg`
+//!   appends the same time as a second message, with 64-bit seconds (types 63, 64 and 65), and reports truncation if there
+//!   is no room for that. Give such a call room for both.
+//!
 //! The libc backend can be had on the targets of the first three rows too: with the feature `use-libc` (which asks
 //! rustix for the same), or for a whole tree of crates with `--cfg ancillary_use_libc` in `RUSTFLAGS` (rustix's is
 //! `--cfg rustix_use_libc`). Miri gets it, and the sanitizers that watch what C functions do to memory: address,
@@ -78,7 +82,8 @@
 //! 1. Build it over your buffers. It borrows them: as long as it lives, the compiler lets nobody else use them. Then
 //!    [`SendHeader::as_ptr`] and [`RecvHeader::as_mut_ptr`] give a pointer to a `struct msghdr`, to be cast to whatever
 //!    type the call has for that. Headers are `Send`: one thread may prepare what another submits.
-//! 2. Say [`CLOEXEC_ON_RECEIVE`] where something is received, and `SendFlags::NOSIGNAL` where something is sent.
+//! 2. Give the request [`CLOEXEC_ON_RECEIVE`] where it receives from a UNIX-domain socket (other families pass no
+//!    descriptors, and some refuse it), and `SendFlags::NOSIGNAL` where it sends.
 //! 3. Leave the header where it is for as long as the system may look. This is the promise that the compiler does not
 //!    check: it is a part of the one that every `unsafe` function here asks for, that *the system has finished with it*.
 //!
@@ -87,10 +92,16 @@
 //! | SENDMSG | its completion | the header can be used again as it is |
 //! | SENDMSG_ZC | its notification: the completion without `IORING_CQE_F_MORE` | as above |
 //! | RECVMSG | its completion | [`RecvHeader::received`], [`RecvHeader::into_received`] |
+//! | RECVMSG with `IOSQE_BUFFER_SELECT` | its completion | [`RecvHeader::into_received`]; the data is in the ring's buffer |
 //! | multishot RECVMSG | the ring has taken the request | for each completion, `MultishotHeader::received` or `split` |
 //!
 //! 4. Give what has come to its owner before anything else, so that no way out of a function is before it. A result that
 //!    is negative has brought nothing: parse nothing.
+//!
+//! On Linux 6.17, give a RECVMSG on a UNIX stream room for 48 bytes of control messages more than it needs, or descriptors
+//! can be lost: if it waits for its message, its first attempt leaves an `SCM_INQ` that was not asked for at the front of
+//! the control buffer, and where the rest is too short for all of an `SCM_RIGHTS`, the length that is reported ends before
+//! it, while its descriptor is open. Linux 6.16, 6.18 and 7.3 do not do this (all measured).
 //!
 //! Nothing owns descriptors between the completion and step 4. If you abandon a request that receives, cancel it, and
 //! still handle each of its completions. To close the ring is not enough: Linux cancels its requests some time later, and
@@ -100,13 +111,37 @@
 //! The example `io_uring` does all of this in one program. A call that fills some other structure has
 //! [`Received::from_raw_parts`](crate::Received::from_raw_parts).
 //!
-//! `unsafe` is here because a system call reads and writes memory through pointers.
+//! # What the safe calls promise
+//!
+//! `unsafe` is here because a system call reads and writes memory through pointers. No safe function of this crate, with
+//! whatever types, flags and sockets safe code gives it, has the kernel keep, read or write memory, or take the number of a
+//! descriptor, beyond the call:
+//!
+//! - *Memory.* A header is made from borrows that live until the call has returned, and the kernel has copied the data by
+//!   then. The exception is `MSG_ZEROCOPY`, with which Linux reads the data when it is sent, perhaps long after. Any code
+//!   of the process can turn `SO_ZEROCOPY` on, so [`sendmsg`], [`sendmsg_addr`] and [`sendmmsg`] refuse the flag, with
+//!   `EINVAL`; it belongs to [`sendmsg_raw`], whose contract says how long the data must stay. No flag of a receive has a
+//!   kernel keep memory.
+//! - *Payloads.* Some payloads name descriptors or memory. A writer that safe code can send, one of the native layout, takes
+//!   descriptors only as borrows that live as long as it does, and refuses plain bytes as `SCM_RIGHTS`, and as those kinds
+//!   of RDS that name memory: [`PushError::UnsafePayload`](crate::PushError::UnsafePayload). This holds for
+//!   [`push_raw`](ControlWriter::push_raw), [`reserve`](ControlWriter::reserve),
+//!   [`push_all`](ControlWriter::push_all) and every message type, which write through these. A push that fails or unwinds
+//!   leaves whole messages only, so that no payload is ever read as a header.
+//! - *Options.* [`set_delivery`] sets an option that a type names by number, to 0 or 1. A type promises that this is a switch,
+//!   and nothing else: [`DeliveredOnRequest`](crate::message::DeliveredOnRequest) is an `unsafe` trait.
+//! - *What arrives.* A received number becomes a descriptor only in the one owner of the call that has received it; types that
+//!   decode payloads see plain numbers.
+//!
+//! Prepared headers that others make a call on are pointers: every function that believes what was done with one is
+//! `unsafe`.
 
 mod backend;
 mod batch;
 #[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
 #[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
 mod c_definitions;
+mod close_on_exec;
 mod delivery;
 mod header;
 #[cfg(linux_kernel)]
@@ -119,6 +154,8 @@ mod this_process;
 
 pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
+pub use close_on_exec::CLOEXEC_ON_RECEIVE;
+pub(crate) use close_on_exec::CloseOnExec;
 pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
 #[cfg(linux_kernel)]
@@ -142,19 +179,25 @@ use rustix::net::{RecvFlags, SendFlags};
 ///
 /// `data` may be any number of slices, none too. Returns how many bytes of data were sent; on a stream that may be
 /// fewer than there are. The control messages have then gone with the first byte: do not send them again with the rest.
-/// On a stream, they are not sent at all if there is no data.
+/// On a stream, they are not sent at all if there is no data. (NetBSD sends them.)
+///
+/// NetBSD (measured) can return `Ok` for what never arrives: where too many descriptors of the system are on their way and
+/// there is data, and where descriptors and data are longer than the receiver's buffer
+/// ([`SCM_MAX_FD`](crate::message::SCM_MAX_FD)). It ignores `SendFlags::DONTWAIT`.
 ///
 /// # Errors
 ///
 /// Those of sendmsg(2); among them:
 /// - `EINVAL`: a control message is malformed, or not one that this socket sends (of a level that is not the socket's,
-///   Linux ignores it);
+///   Linux ignores it); or the flags have `MSG_ZEROCOPY`, which only [`sendmsg_raw`] takes;
 /// - `EPERM`: `SCM_CREDENTIALS` that are not the sender's own, or the receiver refuses descriptors (`SO_PASSRIGHTS`
 ///   off, Linux 6.16);
 /// - `ENOBUFS`: the control messages are longer than the system takes, or out of memory;
 /// - `ETOOMANYREFS`: too many descriptors of this user are on their way (Linux);
 /// - `EMSGSIZE`: more slices than the system takes (1024 on Linux), or a datagram that is too long;
 /// - `EPIPE`: the peer is gone. The process also gets `SIGPIPE`, unless `flags` has `SendFlags::NOSIGNAL`.
+/// - `ECONNREFUSED` and others on a datagram socket with `IP_RECVERR` or `IPV6_RECVERR`: what became of a datagram that was
+///   sent *before*, perhaps to another destination. Send this one again.
 ///
 /// After an error nothing was sent.
 ///
@@ -192,9 +235,10 @@ pub fn sendmsg(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
+    refuse_zerocopy(flags)?;
     let header = SendHeader::new(data, control);
-    // SAFETY: the header is prepared, and what it points to is borrowed until after the call. So are the descriptors in
-    // it: a native writer takes no others.
+    // SAFETY: the header is prepared, and what it points to is borrowed until after the call, which copies it. So are the
+    // descriptors in it: a native writer takes no others, and no payload that names memory.
     unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
 }
 
@@ -232,17 +276,29 @@ pub fn sendmsg_addr(
     control: &ControlWriter<'_>,
     flags: SendFlags,
 ) -> Result<usize, Errno> {
+    refuse_zerocopy(flags)?;
     let mut header = SendHeader::new(data, control);
     let call = |pointer, len| {
         // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
         // used within it only.
         unsafe { header.set_address(pointer, len) };
-        // SAFETY: the header is prepared, and all that it points to can be read until after the call. The descriptors in
-        // it are borrowed: a native writer takes no others.
+        // SAFETY: the header is prepared, and all that it points to can be read until after the call, which copies it. The
+        // descriptors in it are borrowed: a native writer takes no others, and no payload that names memory.
         unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
     };
     // SAFETY: the closure reads at most as many bytes as it is given, and keeps no pointer.
     unsafe { address.with_sockaddr(call) }
+}
+
+/// Refuses `MSG_ZEROCOPY`, with which the kernel reads the data after the call.
+#[inline]
+pub(crate) const fn refuse_zerocopy(flags: SendFlags) -> Result<(), Errno> {
+    #[cfg(linux_kernel)]
+    if flags.bits() & crate::platform::MSG_ZEROCOPY as u32 != 0 {
+        return Err(Errno::INVAL);
+    }
+    let _ = flags;
+    Ok(())
 }
 
 /// Makes the call `sendmsg` on a header somebody has prepared.
@@ -255,7 +311,10 @@ pub fn sendmsg_addr(
 ///
 /// - `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can
 ///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives and stays where it is.
-/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use.
+/// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use, and all memory that a payload names
+///   is the caller's to have read and written, for as long as the protocol does (RDS).
+/// - With `MSG_ZEROCOPY`, a flag of Linux, the data stays as it is until the notification of this send was read from
+///   the socket's error queue.
 ///
 /// ```
 /// use ancillary::{ControlWriter, socket};
@@ -299,15 +358,3 @@ pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: 
     // SAFETY: the caller's promise is the backend's.
     unsafe { backend::recvmsg(socket.as_fd(), header.cast(), flags.bits()) }
 }
-
-/// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
-/// `MSG_CMSG_CLOEXEC`.
-///
-/// Empty where the system has no such flag: Apple's, Solaris, AIX and some smaller ones.
-///
-/// ```
-/// # #[cfg(target_os = "linux")]
-/// assert_eq!(ancillary::socket::CLOEXEC_ON_RECEIVE, rustix::net::RecvFlags::CMSG_CLOEXEC);
-/// ```
-#[doc(alias = "MSG_CMSG_CLOEXEC")]
-pub const CLOEXEC_ON_RECEIVE: RecvFlags = RecvFlags::from_bits_retain(backend::CLOEXEC_ON_RECEIVE);

@@ -1,4 +1,7 @@
 use super::backend::{self, MsgHdr};
+#[cfg(linux_kernel)]
+use super::close_on_exec::CLOEXEC_ON_RECEIVE;
+use super::close_on_exec::CloseOnExec;
 use crate::control::ControlMemory;
 use core::ffi::c_void;
 use core::fmt;
@@ -7,7 +10,7 @@ use core::mem::MaybeUninit;
 use rustix::fd::BorrowedFd;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::addr::SocketAddrStorage;
-use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny};
+use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 
 /// Where the family field of a `struct sockaddr` ends: it is a `u16`, or a `u8` after a `u8` of length.
 const FAMILY_END: usize = 2;
@@ -104,17 +107,42 @@ pub(crate) fn receive_one<'d, 'c>(
     data: &'d mut [IoSliceMut<'_>],
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
+    close_on_exec: CloseOnExec,
 ) -> Result<(usize, Filled<'d, 'c>), Errno> {
+    let flags = passed_on(close_on_exec.add_to(flags));
     let data = (data.as_mut_ptr().cast(), data.len());
     // SAFETY: a system writes bytes that are initialised.
     let control = unsafe { control.into().into_uninit() };
     let mut address = MaybeUninit::uninit();
     let mut header = header_for(&mut address, data, control);
     // SAFETY: all that the header points to is borrowed exclusively until after the call.
-    let bytes = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) }?;
+    let received = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) };
+    #[cfg(linux_kernel)]
+    let received = match received {
+        Err(error) if close_on_exec.is_refused(socket, error) => {
+            header = header_for(&mut address, data, control);
+            // SAFETY: as above.
+            unsafe { backend::recvmsg(socket, &raw mut header, flags.difference(CLOEXEC_ON_RECEIVE).bits()) }
+        }
+        received => received,
+    };
+    let bytes = received?;
     // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed exclusively for
     // `'d`.
     Ok((bytes, unsafe { filled(&address, data, control, &header) }))
+}
+
+/// The flags of a call that are given to the system.
+///
+/// NetBSD returns every flag that it is given, and takes none from `MSG_TRUNC` and `MSG_CTRUNC` for a wish: without them,
+/// what it returns is true.
+#[inline]
+pub(super) const fn passed_on(flags: RecvFlags) -> RecvFlags {
+    if cfg!(flags_are_echoed) {
+        flags.difference(RecvFlags::from_bits_retain(ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC).bits()))
+    } else {
+        flags
+    }
 }
 
 /// A header for one call, every field of it set.
@@ -186,10 +214,12 @@ pub(crate) unsafe fn address_at(pointer: *const SocketAddrStorage, len: usize) -
     named(unsafe { SocketAddrAny::read(pointer, len as u32) })
 }
 
-/// The address, unless it is of no family.
+/// The address, unless it is of no family, or a family and nothing else: the address of a sender without a name is of
+/// length 0 on Linux, and of 2 bytes on NetBSD.
 #[inline]
 fn named(address: SocketAddrAny) -> Option<SocketAddrAny> {
-    (address.address_family() != AddressFamily::UNSPEC).then_some(address)
+    let has_name = address.addr_len() as usize > FAMILY_END && address.address_family() != AddressFamily::UNSPEC;
+    has_name.then_some(address)
 }
 
 /// One of the slices a room has for data, after the call.

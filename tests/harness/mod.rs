@@ -67,13 +67,66 @@ pub fn emulator() -> Option<String> {
     std::env::var("ANCILLARY_TEST_EMULATOR").ok().filter(|command| !command.trim().is_empty())
 }
 
+/// The longest that a test may wait, of all it waits for, and that a program runs which it starts. It is a limit for what
+/// would never end: finding D.
+const SECONDS: u32 = 300;
+
 /// A command that runs a program of the tests' own target: in the emulator, if they run in one.
+///
+/// The program is ended, by a signal, if it has not ended by itself in [`SECONDS`].
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    let Some(emulator) = emulator() else { return Command::new(program) };
-    let mut words = emulator.split_whitespace();
-    let mut command = Command::new(words.next().unwrap());
-    command.args(words).arg(program);
+    let mut command = match emulator() {
+        None => Command::new(program),
+        Some(emulator) => {
+            let mut words = emulator.split_whitespace();
+            let mut command = Command::new(words.next().unwrap());
+            command.args(words).arg(program);
+            command
+        }
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let set_alarm = || {
+            // SAFETY: a number alone. The alarm stays set across `exec`.
+            unsafe { libc::alarm(SECONDS) };
+            Ok(())
+        };
+        // SAFETY: between `fork` and `exec` this makes one system call.
+        unsafe { command.pre_exec(set_alarm) };
+    }
     command
+}
+
+/// Runs a test on this thread, which is the only one to run tests. A test that waits for longer than [`SECONDS`] ends the
+/// program, with a message behind the name of the test.
+#[cfg(unix)]
+pub fn with_a_limit(run: fn()) {
+    struct NoAlarm;
+
+    impl Drop for NoAlarm {
+        fn drop(&mut self) {
+            // SAFETY: a number alone.
+            unsafe { libc::alarm(0) };
+        }
+    }
+
+    extern "C" fn end(_: i32) {
+        const MESSAGE: &str = "the test waits for what does not come\n";
+        // SAFETY: both may be called in a handler of a signal; the pointer is to so many bytes.
+        unsafe {
+            libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len());
+            libc::_exit(101);
+        }
+    }
+
+    let _no_alarm = NoAlarm;
+    // SAFETY: the handler does what a handler may do.
+    unsafe {
+        libc::signal(libc::SIGALRM, end as extern "C" fn(i32) as libc::sighandler_t);
+        libc::alarm(SECONDS);
+    }
+    run();
 }
 
 /// An error that says what the emulator does otherwise, if there is one.
@@ -89,6 +142,37 @@ pub fn not_watched_by(watchers: &[&str], what: &str) -> Result<(), String> {
     match std::env::var("ANCILLARY_TEST_WATCHER") {
         Ok(watcher) if watchers.is_empty() || watchers.contains(&watcher.as_str()) => Err(format!("{watcher} {what}")),
         _ => Ok(()),
+    }
+}
+
+/// Runs a test of what is right and not so yet. `case` is the number of a case that a later change mends.
+///
+/// The name of the test begins with the number, and the message of the assertion that fails does:
+///
+/// ```
+/// fn w6_complete_means_that_everything_arrived() {
+///     still_wrong("W6", || {
+///         let received = prepare();
+///         assert!(received.is_right(), "W6: what is wrong");
+///     });
+/// }
+/// ```
+///
+/// It passes for as long as that assertion fails. Once it holds, the test fails with what to do. If anything else fails,
+/// that is an error as in every test.
+pub fn still_wrong(case: &str, right: impl FnOnce()) {
+    // The failure that is expected is not printed. Another one is printed with the result of the test.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(right));
+    std::panic::set_hook(hook);
+    let Err(payload) = result else {
+        panic!("{case} is mended now: make it an ordinary test, without `still_wrong` and the number in its name");
+    };
+    let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
+    // `assert_eq!` puts its own words before it.
+    if !message.is_some_and(|message| message.split(['\n', ' ']).any(|word| word == format!("{case}:"))) {
+        std::panic::resume_unwind(payload);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the two backends do differently, and that what they are given is the same.
 
 use crate::harness::{not_watched_by, the_kernel_itself};
+use crate::kernel::a_kernel_that_knows_another_width;
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
@@ -194,7 +195,11 @@ fn a_flag_of_the_kernels_own_is_refused() {
 }
 
 fn calls_of_the_crates_own() -> Result<(), String> {
-    if cfg!(backend = "linux_raw") { Ok(()) } else { Err("what the C library is given it gives on".into()) }
+    if cfg!(backend = "linux_raw") {
+        a_kernel_that_knows_another_width()
+    } else {
+        Err("what the C library is given it gives on".into())
+    }
 }
 
 fn no_c_library_in_between() -> Result<(), String> {

@@ -8,16 +8,30 @@ mod backends;
 #[cfg(target_os = "linux")]
 mod batches;
 #[cfg(target_os = "linux")]
+mod closing;
+#[cfg(target_os = "linux")]
 mod credentials;
 #[cfg(target_os = "linux")]
 mod delivery;
+#[cfg(target_os = "linux")]
+mod error_queue;
 #[cfg(target_os = "linux")]
 #[path = "../harness/mod.rs"]
 mod harness;
 #[cfg(target_os = "linux")]
 mod internet;
 #[cfg(target_os = "linux")]
+mod internet_limits;
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod known_wrong;
+#[cfg(target_os = "linux")]
 mod names;
+#[cfg(target_os = "linux")]
+mod netlink;
+#[cfg(target_os = "linux")]
+mod other_families;
 #[cfg(target_os = "linux")]
 mod ownership;
 #[cfg(target_os = "linux")]
@@ -32,6 +46,8 @@ mod recvmsg_out;
 mod resource_faults;
 #[cfg(io_uring_crate)]
 mod ring;
+#[cfg(target_os = "linux")]
+mod safe_calls;
 #[cfg(target_os = "linux")]
 mod sending;
 #[cfg(target_os = "linux")]
@@ -50,6 +66,7 @@ fn main() -> std::process::ExitCode {
     arguments.test_threads = Some(1);
     let tests = [
         sending::TESTS,
+        safe_calls::TESTS,
         delivery::TESTS,
         truncation::TESTS,
         resource_faults::TESTS,
@@ -57,6 +74,7 @@ fn main() -> std::process::ExitCode {
         credentials::TESTS,
         pidfd_refusal_and_label::TESTS,
         ownership::TESTS,
+        other_families::TESTS,
         peer_bugs::TESTS,
         batches::receiving::TESTS,
         batches::owning::TESTS,
@@ -64,10 +82,18 @@ fn main() -> std::process::ExitCode {
         batches::sending::TESTS,
         internet::TESTS,
         batches::internet::TESTS,
+        internet_limits::TESTS,
+        error_queue::datagrams::TESTS,
+        error_queue::streams::TESTS,
+        netlink::TESTS,
+        closing::TESTS,
+        known_wrong::TESTS,
         names::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]
         ring::prepared_headers::TESTS,
+        #[cfg(io_uring_crate)]
+        ring::limits::TESTS,
         #[cfg(io_uring_crate)]
         ring::multishot::owning::TESTS,
         #[cfg(io_uring_crate)]

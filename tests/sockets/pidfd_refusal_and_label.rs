@@ -1,5 +1,6 @@
 //! The process of the sender as a descriptor, receivers that refuse, labels.
 
+use crate::kernel::needs_kernel;
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
@@ -18,6 +19,7 @@ tests![
     a_receiver_can_refuse_descriptors if refusal,
     without_a_security_module_there_is_no_label if no_label,
     a_label_is_a_message if a_security_module,
+    a_label_on_a_stream_needs_credentials if a_security_module,
     an_option_the_kernel_does_not_know_is_refused if slots_cannot_be_kept,
     a_receiver_that_keeps_every_slot if slots_can_be_kept,
 ];
@@ -29,13 +31,7 @@ fn pidfd_and_a_limit() -> Result<(), String> {
 
 fn pidfd_of_the_reaped() -> Result<(), String> {
     pidfds()?;
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|error| error.to_string())?;
-    let mut numbers =
-        release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().unwrap_or(0u32));
-    match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) >= (6, 17) => Ok(()),
-        _ => Err(format!("a pidfd of a reaped process needs Linux 6.17, this is {}", release.trim())),
-    }
+    needs_kernel(6, 17, "a pidfd of a reaped process")
 }
 
 fn refusal() -> Result<(), String> {
@@ -151,6 +147,23 @@ fn a_label_is_a_message() {
     let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
     let Some(Ok(Message::ScmSecurity(security))) = received.messages().next() else { panic!() };
     assert!(!security.label().is_empty());
+}
+
+/// Finding C: with `SO_PASSSEC` alone, datagrams and records of a seqpacket socket have a label, and a stream has none, on
+/// every kernel up to 7.3.
+fn a_label_on_a_stream_needs_credentials() {
+    for kind in TYPES {
+        for with_credentials in [false, true] {
+            let (here, there) = pair(kind);
+            set_option(&there, libc::SO_PASSSEC, 1).unwrap();
+            set_socket_passcred(&there, with_credentials).unwrap();
+            send_plain(&here, b"x").unwrap();
+            let mut room = [0; 4096];
+            let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+            let has_label = received.messages().any(|message| matches!(message, Ok(Message::ScmSecurity(_))));
+            assert_eq!(has_label, kind != SocketType::STREAM || with_credentials, "{kind:?}, {with_credentials}");
+        }
+    }
 }
 
 /// With `SO_RIGHTS_NOTRUNC`, a file that a security module keeps back leaves its error in the slot. That slot is the test

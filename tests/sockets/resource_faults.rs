@@ -8,7 +8,7 @@ use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot};
 use ancillary::{ControlSpace, ControlWriter, Received, control_space, recvmmsg, recvmsg, sendmmsg};
-use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use rustix::fd::{AsFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -55,18 +55,6 @@ fn nobody_has_the_other_end(reader: &OwnedFd) -> bool {
         Err(Errno::AGAIN) => false,
         other => panic!("{other:?}"),
     }
-}
-
-/// Lets this process have exactly so many descriptors more until the result is dropped.
-fn with_free_numbers(count: u64) -> (DescriptorLimit, Vec<OwnedFd>) {
-    let highest = *open_descriptors().last().unwrap();
-    let mut filling = files(1);
-    while filling.last().unwrap().as_raw_fd() < highest {
-        filling.push(rustix::io::fcntl_dupfd_cloexec(&filling[0], 0).unwrap());
-    }
-    // Now every number up to the last one is taken.
-    let taken = open_descriptors().len() as u64;
-    (DescriptorLimit::numbers_below(taken + count), filling)
 }
 
 fn every_number_of_free_descriptors() {

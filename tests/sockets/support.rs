@@ -1,6 +1,6 @@
 //! What the tests share.
 
-use crate::harness::{command, emulator, the_kernel_itself};
+use crate::harness::{command, emulator, the_kernel_itself, with_a_limit};
 use ancillary::message::ScmRights;
 use ancillary::socket::{SendHeader, sendmsg_raw};
 use ancillary::{ControlSpace, ControlWriter, Layout, Received, control_space, recvmsg, sendmsg};
@@ -9,6 +9,7 @@ use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 pub const TYPES: [SocketType; 3] = [SocketType::STREAM, SocketType::DGRAM, SocketType::SEQPACKET];
 pub const NATIVE: Layout = Layout::NATIVE;
@@ -64,9 +65,18 @@ pub fn open_descriptors() -> BTreeSet<RawFd> {
     listed.into_iter().filter(open).collect()
 }
 
+/// Whether the environment asks for another number of messages (`random_faults`): a long run has no limit.
+fn is_long() -> bool {
+    std::env::var_os("ANCILLARY_TEST_MESSAGES").is_some()
+}
+
 pub fn leaving_no_descriptor(run: fn()) -> Result<(), libtest_mimic::Failed> {
     let before = open_descriptors();
-    run();
+    if is_long() {
+        run()
+    } else {
+        with_a_limit(run)
+    }
     let after = open_descriptors();
     if before == after { Ok(()) } else { Err(format!("descriptors before {before:?}, after {after:?}").into()) }
 }
@@ -164,15 +174,14 @@ pub fn received_of(control: &mut [u8]) -> Received<'_> {
 }
 
 pub fn set_option(socket: impl AsFd, option: i32, value: i32) -> Result<(), Errno> {
+    set_option_of(socket, (libc::SOL_SOCKET, option), value)
+}
+
+/// The same of any level.
+pub fn set_option_of(socket: impl AsFd, (level, option): (i32, i32), value: i32) -> Result<(), Errno> {
     // SAFETY: the pointer and the length are those of `value`.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            option,
-            (&raw const value).cast(),
-            size_of::<i32>() as u32,
-        )
+        libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const value).cast(), size_of::<i32>() as u32)
     };
     if result == 0 {
         Ok(())
@@ -252,6 +261,18 @@ impl DescriptorLimit {
     }
 }
 
+/// Lets this process have exactly so many descriptors more until the result is dropped.
+pub fn with_free_numbers(count: u64) -> (DescriptorLimit, Vec<OwnedFd>) {
+    let highest = *open_descriptors().last().unwrap();
+    let mut filling = files(1);
+    while filling.last().unwrap().as_raw_fd() < highest {
+        filling.push(rustix::io::fcntl_dupfd_cloexec(&filling[0], 0).unwrap());
+    }
+    // Now every number up to the last one is taken.
+    let taken = open_descriptors().len() as u64;
+    (DescriptorLimit::numbers_below(taken + count), filling)
+}
+
 /// Valgrind keeps a limit of its own.
 pub fn a_limit_of_descriptors() -> Result<(), String> {
     let wanted = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1024) - 1;
@@ -302,9 +323,40 @@ pub fn sending_child(socket: OwnedFd, count: usize) -> Child {
     command(std::env::current_exe().unwrap()).env(CHILD, count.to_string()).stdin(Stdio::from(socket)).spawn().unwrap()
 }
 
+/// The longest a test waits for what has been caused already: it is there at once, or there is a fault.
+pub const LIMIT: Duration = Duration::from_secs(10);
+
 /// Waits until one of these has happened on a socket (`libc::POLLIN` and its like).
+///
+/// It is an error if none has in [`LIMIT`].
+#[track_caller]
 pub fn wait_for(socket: impl AsFd, events: libc::c_short) {
+    assert!(happens_in(LIMIT, socket, events), "no event of {events:#x} (POLLIN is 1, POLLERR 8) in {LIMIT:?}");
+}
+
+/// Whether one of these has happened on a socket by then.
+pub fn happens_in(limit: Duration, socket: impl AsFd, events: libc::c_short) -> bool {
     let mut sockets = [libc::pollfd { fd: socket.as_fd().as_raw_fd(), events, revents: 0 }];
-    // SAFETY: the pointer is to one `struct pollfd`.
-    assert_eq!(unsafe { libc::poll(sockets.as_mut_ptr(), 1, -1) }, 1);
+    let end = Instant::now() + limit;
+    loop {
+        let left = end.saturating_duration_since(Instant::now()).as_millis() as i32;
+        // SAFETY: the pointer is to one `struct pollfd`.
+        match unsafe { libc::poll(sockets.as_mut_ptr(), 1, left) } {
+            1 => return true,
+            0 => return false,
+            _ => assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EINTR)),
+        }
+    }
+}
+
+/// Yields the processor until something is so.
+///
+/// It is an error if it is not in [`LIMIT`].
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !is_so() {
+        assert!(Instant::now() < end, "not so in {LIMIT:?}: {what}");
+        std::thread::yield_now();
+    }
 }

@@ -140,6 +140,16 @@ pub(in crate::socket) fn set_option(
     result(returned as ::libc::ssize_t).map(|_| ())
 }
 
+/// Reads a socket option whose value is an `int`.
+#[cfg(linux_kernel)]
+pub(in crate::socket) fn option(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<c_int, Errno> {
+    let (mut value, mut len) = (0, size_of::<c_int>() as ::libc::socklen_t);
+    let pointer = (&raw mut value).cast();
+    // SAFETY: pointer and length are those of `value`, which the call writes; it writes the length too.
+    let returned = unsafe { ::libc::getsockopt(socket.as_raw_fd(), level, name, pointer, &raw mut len) };
+    result(returned as ::libc::ssize_t).map(|_| value)
+}
+
 /// As many headers as the system can be told of.
 #[cfg(any(batched_sending, batched_receiving))]
 #[inline]

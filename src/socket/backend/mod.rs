@@ -11,12 +11,12 @@ pub(super) use self::chosen::{
     CLOEXEC_ON_RECEIVE, Iovec, MsgHdr, message_header, received_control_len, recvmsg, sendmsg, set_option,
 };
 
-#[cfg(linux_kernel)]
-pub(super) use self::chosen::ids;
 #[cfg(batched_receiving)]
 pub(super) use self::chosen::recvmmsg;
 #[cfg(batched_sending)]
 pub(super) use self::chosen::sendmmsg;
+#[cfg(linux_kernel)]
+pub(super) use self::chosen::{ids, option};
 
 use core::ffi::c_uint;
 #[cfg(linux_kernel)]

@@ -5,7 +5,7 @@ use ancillary::control::{ControlMemory, End, TranslateError};
 use ancillary::layout::{LayoutChoice, LengthWidth, Native};
 use ancillary::message::{
     DecodeError, DecodeMessage, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, NoDescriptor, ScmCredentials,
-    ScmPidfd, ScmRights, ScmRightsNumbers, ScmSecurity, UdpGro, UdpSegment, exactly,
+    ScmPidfd, ScmRights, ScmRightsNumbers, ScmSecurity, Segments, UdpGro, UdpSegment, exactly,
 };
 use ancillary::received::{Descriptors, Messages, ReceivedBatch, ReceivedMessage, TakeDescriptors};
 use ancillary::rustix::fd::{BorrowedFd, OwnedFd};
@@ -123,14 +123,17 @@ linked! { LINKED_MESSAGES:
     ScmSecurity::payload as fn(_) -> _,
     UdpGro::decode as fn(_) -> _,
     UdpSegment::try_from as fn(UdpGro) -> _,
-    segments as fn(_, _) -> _,
+    segments as fn(_, _, _) -> _,
+    Segments::partial as fn(_) -> _,
+    Segments::next as fn(_) -> _,
+    Segments::size_hint as fn(_) -> _,
     UdpSegment::decode as fn(_) -> _,
     UdpSegment::push_to as fn(_, _) -> _,
 }
 
 /// Walks the iterator that `UdpGro::segments` gives.
-fn segments(gro: UdpGro, data: Bytes) -> usize {
-    UdpGro::segments(gro, data).map(<[u8]>::len).max().unwrap_or_default()
+fn segments(gro: UdpGro, data: Bytes, data_truncated: bool) -> usize {
+    UdpGro::segments(gro, data, data_truncated).map(<[u8]>::len).max().unwrap_or_default()
 }
 
 linked! { LINKED_WRITER:

@@ -12,6 +12,7 @@ tests![
     more_than_the_system_takes_in_one_call,
     a_stream_takes_a_part_of_a_message,
     nothing_follows_a_message_that_was_cut if the_kernels_batches,
+    without_data_a_stream_sends_nothing_and_counts_it,
 ];
 
 /// It has no slices, and not even a pointer to none.
@@ -124,4 +125,29 @@ fn nothing_follows_a_message_that_was_cut() {
     let mut messages = data.each_ref().map(|data| SendSlot::new(data, &control));
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::DONTWAIT), Ok(1));
     assert!(messages[0].sent() < long.len());
+}
+
+/// Case W5: the descriptor goes with the first byte, and there is none. It is the same with `sendmsg`, which says 0 bytes;
+/// the batch says that one message was sent, of 0 bytes.
+fn without_data_a_stream_sends_nothing_and_counts_it() {
+    for kind in TYPES {
+        let (here, there) = pair(kind);
+        let sent = files(1);
+        let descriptors = borrowed(&sent);
+        let mut space = ControlSpace::<ROOM>::new();
+        let mut control = space.writer();
+        control.push(&ScmRights::new(&descriptors)).unwrap();
+        let data = [IoSlice::new(b"")];
+        let mut messages = [SendSlot::new(&data, &control)];
+        assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(1));
+        assert_eq!(messages[0].sent(), 0);
+        assert_eq!(ancillary::sendmsg(&here, &data, &control, SendFlags::empty()), Ok(0));
+        let mut room = [0xff; ROOM];
+        for _ in 0..2 {
+            let mut buffer = [0; 4];
+            let arrived = receive_flags(&there, &mut buffer, &mut room, RecvFlags::DONTWAIT)
+                .map(|mut received| (received.bytes(), take_all(&mut received).len()));
+            assert_eq!(arrived, if kind == SocketType::STREAM { Err(Errno::AGAIN) } else { Ok((0, 1)) });
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! A ring of io_uring: somebody else's calls, on headers of this crate. What is lacking here is told, and the tests that
 //! need it are counted as ignored.
 
+pub mod limits;
 pub mod multishot;
 pub mod prepared_headers;
 
+use crate::kernel::a_kernel_that_survives_rings_of_buffers;
 use crate::support::*;
 use ancillary::socket::MultishotHeader;
 use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
@@ -114,6 +116,7 @@ pub fn buffers_for_many_messages() -> Result<(), String> {
 
 fn buffers_with_flags(flags: u16) -> Result<(), String> {
     a_ring()?;
+    a_kernel_that_survives_rings_of_buffers()?;
     let mut ring = Ring::new();
     let told = |error| format!("this io_uring has no buffers with flags {flags} ({error})");
     let buffers = Buffers::new(&mut ring, 1, 64, flags).map_err(told)?;

@@ -3,7 +3,9 @@
 use super::arch::{syscall3, syscall5};
 use core::ffi::c_void;
 use core::ptr;
-use linux_raw_sys::general::{__NR_recvmmsg, __NR_recvmsg, __NR_sendmmsg, __NR_sendmsg, __NR_setsockopt};
+use linux_raw_sys::general::{
+    __NR_getsockopt, __NR_recvmmsg, __NR_recvmsg, __NR_sendmmsg, __NR_sendmsg, __NR_setsockopt,
+};
 
 /// # Safety
 ///
@@ -82,6 +84,22 @@ pub(super) unsafe fn setsockopt(
 ) -> isize {
     // SAFETY: the call reads what the caller says can be read.
     unsafe { syscall5(__NR_setsockopt, socket, level, name, value, len) }
+}
+
+/// # Safety
+///
+/// `value` is a pointer to so many bytes that can be written as `len` says, which is a pointer to an `int` that can be
+/// written.
+#[inline]
+pub(super) unsafe fn getsockopt(
+    socket: *mut c_void,
+    level: *mut c_void,
+    name: *mut c_void,
+    value: *mut c_void,
+    len: *mut c_void,
+) -> isize {
+    // SAFETY: the call writes what the caller says can be written.
+    unsafe { syscall5(__NR_getsockopt, socket, level, name, value, len) }
 }
 
 /// The call that Linux 5.1 brought for clocks that pass 2038.

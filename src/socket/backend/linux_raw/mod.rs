@@ -172,6 +172,16 @@ pub(in crate::socket) fn set_option(
     result(returned).map(|_| ())
 }
 
+/// Reads a socket option whose value is an `int`.
+pub(in crate::socket) fn option(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<c_int, Errno> {
+    let (mut value, mut len): (c_int, c_int) = (0, size_of::<c_int>() as c_int);
+    let (level, name) = (word(level as u32), word(name as u32));
+    let (pointer, len) = ((&raw mut value).cast(), (&raw mut len).cast());
+    // SAFETY: the call writes at most so many bytes to `value` as `len` says, and the length.
+    let returned = unsafe { calls::getsockopt(descriptor(socket), level, name, pointer, len) };
+    result(returned).map(|_| value)
+}
+
 /// The process id, real user id and real group id of this process.
 pub(in crate::socket) fn ids() -> (i32, u32, u32) {
     use linux_raw_sys::general::__NR_getpid;

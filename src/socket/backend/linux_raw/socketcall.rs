@@ -9,7 +9,7 @@ use super::arch::syscall2;
 use core::ffi::c_void;
 use core::ptr;
 use linux_raw_sys::general::__NR_socketcall;
-use linux_raw_sys::net::{SYS_RECVMMSG, SYS_RECVMSG, SYS_SENDMMSG, SYS_SENDMSG, SYS_SETSOCKOPT};
+use linux_raw_sys::net::{SYS_GETSOCKOPT, SYS_RECVMMSG, SYS_RECVMSG, SYS_SENDMMSG, SYS_SENDMSG, SYS_SETSOCKOPT};
 
 /// # Safety
 ///
@@ -96,4 +96,20 @@ pub(super) unsafe fn setsockopt(
 ) -> isize {
     // SAFETY: the call reads what the caller says can be read.
     unsafe { socketcall(SYS_SETSOCKOPT, [socket, level, name, value, len]) }
+}
+
+/// # Safety
+///
+/// `value` is a pointer to so many bytes that can be written as `len` says, which is a pointer to an `int` that can be
+/// written.
+#[inline]
+pub(super) unsafe fn getsockopt(
+    socket: *mut c_void,
+    level: *mut c_void,
+    name: *mut c_void,
+    value: *mut c_void,
+    len: *mut c_void,
+) -> isize {
+    // SAFETY: the call writes what the caller says can be written.
+    unsafe { socketcall(SYS_GETSOCKOPT, [socket, level, name, value, len]) }
 }

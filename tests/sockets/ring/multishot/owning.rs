@@ -1,13 +1,14 @@
 //! Who owns the descriptors that a multishot request has brought.
 
 use super::*;
+use crate::kernel::no_unasked_messages_of_a_ring;
 use crate::tests;
 use ancillary::message::{ScmCredentials, ScmPidfd};
 use ancillary::{Message, control_len};
 use rustix::net::sockopt::set_socket_passcred;
 
 tests![
-    one_request_for_many_messages if multishot_receiving,
+    one_request_for_many_messages if multishot_receiving_without_unasked_messages,
     nobody_looks if multishot_receiving,
     close_on_exec_is_the_flags_to_say if multishot_receiving,
     credentials_come_first if multishot_receiving,
@@ -17,6 +18,12 @@ tests![
     without_room_for_control_messages if multishot_receiving,
     every_peek_is_owned if multishot_receiving,
 ];
+
+/// Finding A.
+fn multishot_receiving_without_unasked_messages() -> Result<(), String> {
+    multishot_receiving()?;
+    no_unasked_messages_of_a_ring()
+}
 
 fn one_request_for_many_messages() {
     for kind in TYPES {
