@@ -103,7 +103,7 @@ fn every_use_of<K: FixedPayload + ListPayload>() {
         let (space, len) = (NATIVE.space(size), NATIVE.len(size));
         assert!(len.is_none_or(|len| len >= size && space.is_none_or(|space| space >= len)));
         let _ = (NATIVE.space_of_all(&[size, size, size]), NATIVE.len_of_all(&[size, size]), NATIVE.align(size));
-        let _ = NATIVE.next_header(size, size, size);
+        let _ = NATIVE.next_header(size, size as u64, size);
         let mut bytes = [0xff; 32];
         let mut writer = ControlWriter::new(&mut bytes);
         writer.push_raw(K::LEVEL, K::TYPE, b"").unwrap();

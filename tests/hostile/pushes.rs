@@ -243,10 +243,12 @@ impl<'fd> Hostile<'_, 'fd> {
             }
             Step::Lent(indices) => shared.lend(control, indices),
             Step::Refused => {
-                let (level, message_type) = RIGHTS;
-                let error = PushError::DescriptorsNotBorrowed { level, message_type };
-                assert_eq!(control.push_raw(level, message_type, &world.secret_numbers()), Err(error));
-                assert_eq!(control.reserve(level, message_type, 8).err(), Some(error));
+                // Descriptors, and addresses in this process (`SOL_RDS`, `RDS_CMSG_RDMA_ARGS`).
+                for (level, message_type) in [RIGHTS, (276, 1)] {
+                    let error = PushError::UnsafePayload { level, message_type };
+                    assert_eq!(control.push_raw(level, message_type, &world.secret_numbers()), Err(error));
+                    assert_eq!(control.reserve(level, message_type, 8).err(), Some(error));
+                }
                 Ok(())
             }
             Step::Endless(len) => {
