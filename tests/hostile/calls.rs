@@ -239,16 +239,16 @@ fn a_call(which: Call, conduct: Conduct, memory: Conduct, panics_when_dropped: b
     let end = if receives { &world.there } else { &world.here };
     let socket = Socket::new(&world, &others, end, conduct, panics_when_dropped);
     let result = call(which, socket, &world, memory, flags);
-    let panics = [conduct, memory].contains(&Conduct::Panics) || panics_when_dropped;
-    match result {
-        None => assert!(panics, "nothing was to panic"),
-        Some(result) => {
-            // Memory is nothing to that call.
-            let unused = which == Call::SetDelivery && conduct != Conduct::Panics && !panics_when_dropped;
-            assert!(!panics || unused, "{which:?} was to panic: {result:?}");
-            assert!(conduct != Conduct::File || result.is_err(), "{result:?}");
-            happened(if result.is_ok() { "a call that succeeded" } else { "a call that failed" });
-        }
+    // What refuses the flag itself asks no socket, and memory is nothing to the call that sets an option.
+    let refused = !receives && which != Call::SetDelivery && flags & libc::MSG_ZEROCOPY as u32 != 0;
+    let panics = panics_when_dropped
+        || (conduct == Conduct::Panics && !refused)
+        || (memory == Conduct::Panics && which != Call::SetDelivery);
+    assert_eq!(result.is_none(), panics, "{which:?}: {result:?}");
+    if let Some(result) = result {
+        assert!(conduct != Conduct::File || result.is_err(), "{result:?}");
+        assert!(!refused || result == Err(Errno::INVAL), "{result:?}");
+        happened(if result.is_ok() { "a call that succeeded" } else { "a call that failed" });
     }
     watch.end(&[], Vec::new());
     // What is left is as it was sent.
