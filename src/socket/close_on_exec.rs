@@ -4,9 +4,20 @@ use super::backend;
 use rustix::net::RecvFlags;
 
 #[cfg(linux_kernel)]
-use crate::platform::{AF_INET, AF_INET6, AF_UNIX, SO_DOMAIN, SOL_SOCKET};
+use crate::platform::{AF_ATMPVC, AF_ATMSVC, AF_CAN, AF_KEY, AF_MCTP, AF_PACKET, AF_PHONET, SO_DOMAIN, SOL_SOCKET};
 #[cfg(linux_kernel)]
-use rustix::{fd::BorrowedFd, io::Errno};
+use {
+    core::ffi::c_int,
+    rustix::{fd::BorrowedFd, io::Errno},
+};
+
+/// The families that refuse flags that they do not know, each before it looks at the socket. None passes descriptors.
+///
+/// `net/packet/af_packet.c`, `packet_recvmsg`; `net/key/af_key.c`, `pfkey_recvmsg`; `net/can/isotp.c`, `isotp_recvmsg`, and
+/// `net/can/j1939/socket.c`, `j1939_sk_recvmsg`; `net/phonet/datagram.c`, `pn_recvmsg`, and `pep.c`, `pep_recvmsg`;
+/// `net/mctp/af_mctp.c`, `mctp_recvmsg`; `net/atm/common.c`, `vcc_recvmsg`.
+#[cfg(linux_kernel)]
+const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_ATMPVC, AF_ATMSVC];
 
 /// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
 /// `MSG_CMSG_CLOEXEC`.
@@ -14,7 +25,7 @@ use rustix::{fd::BorrowedFd, io::Errno};
 /// Empty where the system has no such flag: Apple's, Solaris, AIX and some smaller ones.
 ///
 /// On Linux a few families, which pass no descriptors, refuse it with `EINVAL` or `EOPNOTSUPP`: `AF_PACKET`, `AF_KEY`,
-/// CAN ISO-TP, CAN J1939, Phonet and MCTP. Leave it out for their sockets.
+/// CAN ISO-TP, CAN J1939, Phonet, MCTP and ATM. Leave it out for their sockets.
 ///
 /// ```
 /// # #[cfg(target_os = "linux")]
@@ -45,18 +56,14 @@ impl CloseOnExec {
     /// Whether a call has failed because the socket refuses the flag that this has added: the call is then made again
     /// without it.
     ///
-    /// Only sockets of the UNIX family pass descriptors (Linux `net/core/scm.c`, `__scm_send`), and their calls are never
-    /// made again. An error of theirs has another cause, which may be gone by then: a socket that another thread has
-    /// connected since would deliver descriptors without the flag.
-    ///
-    /// Nor are calls on IPv4 and IPv6 sockets, which take the flag: an error of theirs may be one that was pending
-    /// (`EOPNOTSUPP`, for an ICMP message about a failed source route). It is returned once, and a second call would wait.
+    /// Only for families that look at the flags of a call before anything else ([`REFUSING`]). Any other error of theirs, and
+    /// every error of another family, may have been taken from the socket by the first call, or have taken data with it:
+    /// a second call would wait, or find nothing.
     #[cfg(linux_kernel)]
     #[cold]
     pub(super) fn is_refused(self, socket: BorrowedFd<'_>, error: Errno) -> bool {
         self == CloseOnExec::Set
             && matches!(error, Errno::INVAL | Errno::OPNOTSUPP)
-            && backend::option(socket, SOL_SOCKET, SO_DOMAIN)
-                .is_ok_and(|family| !matches!(family, AF_UNIX | AF_INET | AF_INET6))
+            && backend::option(socket, SOL_SOCKET, SO_DOMAIN).is_ok_and(|family| REFUSING.contains(&family))
     }
 }

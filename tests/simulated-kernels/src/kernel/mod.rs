@@ -174,11 +174,12 @@ impl Kernel {
     }
 
     /// The family of a socket, as `SO_DOMAIN` has it.
+    #[cfg(target_os = "linux")]
     #[cfg_attr(miri, allow(dead_code, reason = "Miri has the call itself"))]
     fn family(&mut self, number: c_int) -> Result<c_int, c_int> {
         let socket = self.socket(number).ok_or(libc::ENOTSOCK)?;
-        // Any other family would do.
-        Ok(if socket.refuses_close_on_exec { libc::AF_INET } else { libc::AF_UNIX })
+        // A family that refuses it.
+        Ok(if socket.refuses_close_on_exec { libc::AF_PACKET } else { libc::AF_UNIX })
     }
 
     /// Begins a scenario anew. Everything of the last one has to be closed.
