@@ -388,7 +388,6 @@ impl<'c> Received<'c> {
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
-    #[cfg(not(cloexec_on_receive))]
     fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
         let mut messages = self.messages();
         while let Some(descriptors) = messages.next_descriptors() {
@@ -406,9 +405,11 @@ impl<'c> Received<'c> {
 const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
     let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
     if cfg!(flags_are_echoed) {
-        // These may mean what they say: this crate's own calls do not give them to such a system.
-        let given = ReturnFlags::from_bits_retain(given.bits());
-        echoed = echoed.union(given.difference(ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC)));
+        // These may mean what they say: this crate's own calls do not give the first two to such a system.
+        let meaningful = ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC).union(ReturnFlags::OOB).union(ReturnFlags::EOR);
+        // A batch that waits for its first message only is given this for the others.
+        let given = given.union(RecvFlags::DONTWAIT);
+        echoed = echoed.union(ReturnFlags::from_bits_retain(given.bits()).difference(meaningful));
     }
     returned.difference(echoed)
 }

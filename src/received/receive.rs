@@ -22,7 +22,7 @@ use rustix::net::RecvFlags;
 /// # Sockets of other families
 ///
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
-/// families of Linux refuse it, none of which passes descriptors: if a socket that is not of UNIX, IPv4 or IPv6 fails with
+/// families of Linux, which that constant names, refuse it, and pass no descriptors: if one of their sockets fails with
 /// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is three system calls for each
 /// packet of a packet capture (`AF_PACKET`; one asks for the family): call [`recvmsg_inheritable`] there, which adds no flag
 /// to the caller's, and makes one.
@@ -103,11 +103,7 @@ pub fn recvmsg<'c>(
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
-    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut received = receive(socket, data, control, flags, CloseOnExec::Set)?;
-    #[cfg(not(cloexec_on_receive))]
-    received.set_close_on_exec()?;
-    Ok(received)
+    receive(socket, data, control, flags, CloseOnExec::Set)
 }
 
 /// Receives data, and control messages beside it, and leaves the descriptors that arrive inheritable across `exec`.
@@ -151,10 +147,13 @@ fn receive<'c>(
     flags: RecvFlags,
     close_on_exec: CloseOnExec,
 ) -> Result<Received<'c>, Errno> {
-    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
+    let (bytes, filled, flags) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
     // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
-    let (received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
+    let (mut received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
     // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
+    if close_on_exec.is_left_after(flags) {
+        received.set_close_on_exec()?;
+    }
     Ok(received)
 }
