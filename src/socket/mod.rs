@@ -115,7 +115,8 @@
 //!
 //! `unsafe` is here because a system call reads and writes memory through pointers. No safe function of this crate, with
 //! whatever types, flags and sockets safe code gives it, has the kernel keep, read or write memory, or take the number of a
-//! descriptor, beyond the call:
+//! descriptor, beyond the call. (Data is data: what a protocol reads in it is not judged, as it is not by `write`. Some
+//! requests of netlink, for example, name descriptors.)
 //!
 //! - *Memory.* A header is made from borrows that live until the call has returned, and the kernel has copied the data by
 //!   then. The exception is `MSG_ZEROCOPY`, with which Linux reads the data when it is sent, perhaps long after. Any code
