@@ -59,10 +59,10 @@ impl TryFrom<UdpGro> for UdpSegment {
     ///
     /// # Errors
     ///
-    /// The size is not that of a datagram: no kernel says so.
+    /// The size is not that of a datagram: it is not positive, or longer than any is. No kernel reports that.
     #[inline]
     fn try_from(size: UdpGro) -> Result<Self, TryFromIntError> {
-        size.0.try_into().map(UdpSegment)
+        NonZero::<u16>::try_from(NonZero::<c_int>::try_from(size.0)?).map(|size| UdpSegment(size.get()))
     }
 }
 

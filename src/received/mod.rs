@@ -67,7 +67,7 @@ pub use with_data::ReceivedMessage;
 
 use crate::control::{ControlError, ControlMemory, uninit};
 use crate::message::{DecodeError, DecodeMessage};
-use crate::socket::{CLOEXEC_ON_RECEIVE, Filled, Slice};
+use crate::socket::{Filled, Slice, without_echo};
 use core::fmt;
 use core::mem::MaybeUninit;
 use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
@@ -367,21 +367,6 @@ impl<'c> Received<'c> {
         }
         Ok(())
     }
-}
-
-/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
-/// every flag that the call was given.
-#[inline]
-const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
-    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
-    if cfg!(flags_are_echoed) {
-        // These may mean what they say: this crate's own calls do not give the first two to such a system.
-        let meaningful = ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC).union(ReturnFlags::OOB).union(ReturnFlags::EOR);
-        // A batch that waits for its first message only is given this for the others.
-        let given = given.union(RecvFlags::DONTWAIT);
-        echoed = echoed.union(ReturnFlags::from_bits_retain(given.bits()).difference(meaningful));
-    }
-    returned.difference(echoed)
 }
 
 impl Drop for Received<'_> {

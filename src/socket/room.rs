@@ -1,7 +1,5 @@
 use super::backend::{self, MsgHdr};
-#[cfg(linux_kernel)]
-use super::close_on_exec::CLOEXEC_ON_RECEIVE;
-use super::close_on_exec::CloseOnExec;
+use super::close_on_exec::{CLOEXEC_ON_RECEIVE, CloseOnExec};
 use crate::control::ControlMemory;
 use core::ffi::c_void;
 use core::fmt;
@@ -147,6 +145,21 @@ pub(super) const fn passed_on(flags: RecvFlags) -> RecvFlags {
     } else {
         flags
     }
+}
+
+/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
+/// every flag that the call was given.
+#[inline]
+pub(crate) const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
+    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
+    if cfg!(flags_are_echoed) {
+        // These may mean what they say: this crate's own calls do not give the first two to such a system.
+        let meaningful = ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC).union(ReturnFlags::OOB).union(ReturnFlags::EOR);
+        // A batch that waits for its first message only is given this for the others.
+        let given = given.union(RecvFlags::DONTWAIT);
+        echoed = echoed.union(ReturnFlags::from_bits_retain(given.bits()).difference(meaningful));
+    }
+    returned.difference(echoed)
 }
 
 /// A header for one call, every field of it set.
