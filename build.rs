@@ -18,6 +18,14 @@
 //!
 //! `Cargo.toml` has to make three of these choices once more, for the dependencies: `sockets`, `backend` and
 //! `io_uring_crate`. `tests/dependencies.rs` compiles this file, and compares.
+//!
+//! Two of rustc's flags change what is chosen, for tests:
+//! - `--cfg ancillary_batches_by_loop` does without `sendmmsg` and `recvmmsg`.
+//! - `--cfg ancillary_rules="…"` (a name of [`RULES`]) has the crate expect the kernel of another system: it decides
+//!   `cloexec_on_receive`, `peek_installs_descriptors`, `flags_are_echoed`, `batched_sending` and `batched_receiving` by
+//!   the rules of that system. A call or a flag that the target's C library lacks is not used. Layout, constants and
+//!   `errno` stay the target's, and so does `linux_kernel`. It is for a program that simulates the kernel behind the
+//!   names of the C library, `tests/simulated-kernels`.
 
 use std::env;
 
@@ -54,6 +62,9 @@ const PLATFORMS: [&str; 15] = [
     "emscripten",
 ];
 
+/// The platforms whose kernels `--cfg ancillary_rules` names.
+const RULES: [&str; 6] = ["linux", "apple", "freebsd", "netbsd", "openbsd", "illumos"];
+
 const BACKENDS: [&str; 2] = ["linux_raw", "libc"];
 
 /// Under these names the C libraries have the function that gives the address of `errno`.
@@ -75,6 +86,8 @@ pub(crate) struct Target {
     libc_is_wanted: bool,
     batches_by_loop: bool,
     io_uring_crate_is_told: bool,
+    /// The platform whose kernel a test simulates.
+    simulated: Option<String>,
 }
 
 impl Target {
@@ -94,6 +107,7 @@ impl Target {
             libc_is_wanted: is_set("CARGO_FEATURE_USE_LIBC") || is_set("CARGO_CFG_ANCILLARY_USE_LIBC"),
             batches_by_loop: is_set("CARGO_CFG_ANCILLARY_BATCHES_BY_LOOP"),
             io_uring_crate_is_told: is_set("CARGO_CFG_IO_URING_SKIP_ARCH_CHECK"),
+            simulated: variable("CARGO_CFG_ANCILLARY_RULES"),
         }
     }
 
@@ -119,6 +133,11 @@ impl Target {
         })
     }
 
+    /// Whether the kernel is that of one of these platforms: the simulated one, or the target's own.
+    fn kernel_is_one_of(&self, platforms: &[&str]) -> bool {
+        self.simulated.as_deref().or(self.platform()).is_some_and(|platform| platforms.contains(&platform))
+    }
+
     /// Who makes the system calls.
     ///
     /// Android has Linux's kernel, but what an app may ask of it is only what its C library does; and that notes every
@@ -140,7 +159,9 @@ impl Target {
     /// Whether the kernel has calls for many messages. (FreeBSD's C library has loops of its own under these names, which
     /// mean something else.) `--cfg ancillary_batches_by_loop` does without: for testing what is in their place.
     fn has_batched_calls(&self) -> bool {
-        !self.batches_by_loop && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
+        !self.batches_by_loop
+            && matches!(self.os.as_str(), "linux" | "android" | "netbsd" | "openbsd")
+            && self.kernel_is_one_of(&["linux", "netbsd", "openbsd"])
     }
 
     /// musl, of which OpenHarmony's is one, makes the calls, if it is it that is called.
@@ -176,7 +197,7 @@ impl Target {
         matches!(
             self.os.as_str(),
             "linux" | "android" | "freebsd" | "dragonfly" | "netbsd" | "openbsd" | "illumos" | "hurd" | "cygwin"
-        )
+        ) && !self.kernel_is_one_of(&["apple"])
     }
 
     fn errno_location(&self) -> &'static str {
@@ -233,9 +254,13 @@ fn main() {
     declare("platform", &PLATFORMS);
     declare("backend", &BACKENDS);
     declare("errno_location", &ERRNO_LOCATIONS);
+    declare("ancillary_rules", &RULES);
     declare("linux_socket_header", &["generic", "mips", "sparc", "powerpc"]);
 
     let target = Target::of(|name| env::var(name).ok());
+    if let Some(name) = &target.simulated {
+        assert!(RULES.contains(&name.as_str()), "ancillary_rules=\"{name}\" is none of {RULES:?}");
+    }
     let platform = target.platform();
     let linux_kernel = platform == Some("linux");
     let one_of = |platforms: &[&str]| platform.is_some_and(|platform| platforms.contains(&platform));
@@ -260,8 +285,8 @@ fn main() {
         ("ip_pktinfo", one_of(&["linux", "apple", "illumos"])),
         ("rfc_3542", one_of(&["linux", "apple", "freebsd", "dragonfly", "netbsd", "openbsd", "illumos"])),
         ("cloexec_on_receive", target.has_cloexec_on_receive()),
-        ("peek_installs_descriptors", linux_kernel),
-        ("flags_are_echoed", one_of(&["netbsd"])),
+        ("peek_installs_descriptors", target.kernel_is_one_of(&["linux"])),
+        ("flags_are_echoed", target.kernel_is_one_of(&["netbsd"])),
         ("io_uring_crate", target.has_io_uring_crate()),
     ] {
         declare(name, &[]);

@@ -1,5 +1,5 @@
 //! `Cargo.toml` depends on rustix, linux-raw-sys, libc and io-uring for exactly those targets for which `build.rs` chooses the
-//! code that uses them. Neither file can name the other's conditions, so this evaluates both.
+//! code that uses them (case W10). Neither file can name the other's conditions, so this evaluates both.
 
 use serde::Deserialize;
 use std::collections::BTreeSet;

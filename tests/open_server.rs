@@ -42,7 +42,7 @@ fn without_arguments_it_shows_the_whole_thing() {
     let (stdout, stderr) = (text(&stdout), text(&stderr));
     assert!(status.success(), "{stderr}");
     assert!(stdout.contains("read-only, close-on-exec"), "{stdout}");
-    // Its first lines, whatever they are: cargo writes another `Cargo.toml` when it packages the crate.
+    // Case W9. Its first lines, whatever they are: cargo writes another `Cargo.toml` when it packages the crate.
     let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
     let first_lines: String = manifest.lines().take(5).map(|line| format!("    {line}\n")).collect();
     assert!(first_lines.len() > 20, "{first_lines}");

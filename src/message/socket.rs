@@ -12,9 +12,9 @@ use rustix::fd::RawFd;
 /// `SCM_CREDENTIALS`: who sent a message, as the kernel has checked it. Linux and Android.
 ///
 /// A receiver that has turned `SO_PASSCRED` on ([`set_delivery`]) gets one with every message, before the
-/// descriptors; it takes room in the control buffer. A listening socket hands the option on to those it accepts. A
-/// sender without privileges can only send its own numbers: its process id, and any of its real, effective and saved
-/// ids.
+/// descriptors; it takes room in the control buffer. On a stream it gets one with every call that receives, and the bytes
+/// of two senders never come in one call. A listening socket hands the option on to those it accepts. A sender without
+/// privileges can only send its own numbers: its process id, and any of its real, effective and saved ids.
 ///
 /// # What it does not prove
 ///
@@ -22,7 +22,8 @@ use rustix::fd::RawFd;
 ///   not known. Turn the option on before the peer can send (on the listening socket, whose accepted sockets have it
 ///   too), or ask for the peer of the connection (`SO_PEERCRED`).
 /// - **The end of a stream arrives with pid 0, uid 0 and gid 0**, which are no sender's. A program that trusts uid 0 must
-///   look at [`bytes`](crate::Received::bytes) first: where they are 0, a stream has ended, and no user has sent that.
+///   look at [`bytes`](crate::Received::bytes) first: where there are none, the stream has ended, and the credentials are
+///   not to be believed.
 /// - Pid 0 also stands for a process that the receiver's pid namespace does not show.
 /// - A pid may belong to another process by the time it is read: an [`ScmPidfd`] does not.
 ///

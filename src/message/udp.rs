@@ -17,8 +17,10 @@ use core::num::{NonZero, TryFromIntError};
 ///
 /// - with `EINVAL` for more than 64 datagrams, or more than 128 on newer kernels (Linux 6.9; 6.1.192 has 128, 5.10.262
 ///   has 64), and on a socket with `SO_NO_CHECK`;
-/// - with `EMSGSIZE` for a datagram that is longer than the path MTU, or data of more than 65,507 bytes in all (IPv4);
-/// - with `EIO` where the driver cannot compute checksums.
+/// - with `EMSGSIZE` for data of more than 65,507 bytes in all (IPv4), and for a datagram that is longer than the path MTU
+///   (`EINVAL` on kernels before 2025);
+/// - with `EIO` where the datagrams are to be encrypted (IPsec), and on older kernels where the driver cannot compute
+///   checksums.
 ///
 /// Source of truth: udp(7); Linux `net/ipv4/udp.c`, `__udp_cmsg_send` and `udp_send_skb`.
 ///
@@ -57,17 +59,18 @@ impl TryFrom<UdpGro> for UdpSegment {
     ///
     /// # Errors
     ///
-    /// The size is not that of a datagram: no kernel says so.
+    /// The size is not that of a datagram: it is not positive, or longer than any is. No kernel reports that.
     #[inline]
     fn try_from(size: UdpGro) -> Result<Self, TryFromIntError> {
-        size.0.try_into().map(UdpSegment)
+        NonZero::<u16>::try_from(NonZero::<c_int>::try_from(size.0)?).map(|size| UdpSegment(size.get()))
     }
 }
 
 /// `UDP_GRO`: how many bytes of the data each datagram had, the last one perhaps fewer. Linux 5.0.
 ///
 /// It is delivered only beside data that is more than one datagram. Such data is longer than any one of them: give it
-/// room for 65,535 bytes.
+/// room for 65,535 bytes. Where it has no room itself, several datagrams look like one: look at
+/// [`control_truncated`](crate::Received::control_truncated) before taking its absence for a single datagram.
 ///
 /// Source of truth: udp(7); Linux `include/linux/udp.h`, `udp_cmsg_recv`.
 ///
@@ -120,7 +123,8 @@ pub struct Segments<'d> {
 
 impl<'d> Segments<'d> {
     /// Returns what is there of the first datagram that is not whole, because the slices were too short for all of the
-    /// data. Empty if no datagram was cut in its middle.
+    /// data. Empty if no datagram was cut in its middle: whole ones may be lost all the same, which
+    /// [`Received::data_truncated`](crate::Received::data_truncated) says.
     ///
     /// Example: [`UdpGro`].
     pub const fn partial(&self) -> &'d [u8] {

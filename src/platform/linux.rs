@@ -74,8 +74,14 @@ pub const MSG_WAITFORONE: c_int = 0x10000;
 
 /// The option of level [`SOL_SOCKET`] that has the family of the socket as its value.
 pub(crate) const SO_DOMAIN: c_int = by_header(39, 0x1029, 0x1029, 39);
-/// The family of UNIX-domain sockets, as that option has it.
-pub(crate) const AF_UNIX: c_int = 1;
+// Families, as that option has them: `include/linux/socket.h`.
+pub(crate) const AF_ATMPVC: c_int = 8;
+pub(crate) const AF_KEY: c_int = 15;
+pub(crate) const AF_PACKET: c_int = 17;
+pub(crate) const AF_ATMSVC: c_int = 20;
+pub(crate) const AF_CAN: c_int = 29;
+pub(crate) const AF_PHONET: c_int = 35;
+pub(crate) const AF_MCTP: c_int = 45;
 
 /// A flag of sendmsg(2): the kernel reads the data when it sends it, perhaps after the call. Linux 4.14.
 pub(crate) const MSG_ZEROCOPY: c_int = 0x400_0000;
@@ -109,11 +115,11 @@ same_in_libc!(SCM_RIGHTS, SCM_CREDENTIALS, SO_PASSSEC);
 same_in_libc!(IPPROTO_IP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_libc!(IPPROTO_IPV6, IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);
 same_in_libc!(IPPROTO_UDP, UDP_SEGMENT, UDP_GRO);
-same_in_libc!(MSG_WAITFORONE, AF_UNIX);
+same_in_libc!(MSG_WAITFORONE, AF_ATMPVC, AF_KEY, AF_PACKET, AF_ATMSVC, AF_CAN, AF_PHONET);
 #[cfg(not(any(target_arch = "mips64", target_arch = "mips64r6")))]
 same_in_libc!(SO_DOMAIN);
 // linux-raw-sys does not have SCM_PIDFD, UDP_SEGMENT, UDP_GRO and MSG_WAITFORONE.
-same_in_the_kernel!(SO_DOMAIN, AF_UNIX);
+same_in_the_kernel!(SO_DOMAIN, AF_ATMPVC, AF_KEY, AF_PACKET, AF_ATMSVC, AF_CAN, AF_PHONET, AF_MCTP);
 same_in_the_kernel!(SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_SECURITY, SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD);
 same_in_the_kernel!(IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IP_TOS, IP_RECVTOS, IP_PKTINFO);
 same_in_the_kernel!(IPV6_PKTINFO, IPV6_RECVPKTINFO, IPV6_TCLASS, IPV6_RECVTCLASS);

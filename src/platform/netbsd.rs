@@ -8,7 +8,8 @@ pub const SOL_SOCKET: c_int = 0xffff;
 pub const SCM_RIGHTS: c_int = 0x01;
 /// When a datagram arrived: a `struct timeval`.
 pub const SCM_TIMESTAMP: c_int = 0x08;
-/// Who sent a message: a `struct sockcred` (`LOCAL_CREDS`). It was 0x04, of an older structure, before NetBSD 8.
+/// Who sent a message: a `struct sockcred`. It was 0x04, of an older structure, before NetBSD 8. The option that asks for
+/// it, `LOCAL_CREDS`, has level 0; at [`SOL_SOCKET`] its number is that of `SO_REUSEADDR` (measured).
 pub const SCM_CREDS: c_int = 0x10;
 
 /// The level of messages of IPv6.

@@ -13,7 +13,8 @@ use rustix::net::RecvFlags;
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
 /// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec, unless the
-/// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made.
+/// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made. Sockets of [other families](crate::recvmsg#sockets-of-other-families) are received
+/// from as with [`recvmsg`](crate::recvmsg): a packet capture receives with [`RecvOptions::inheritable`].
 ///
 /// It is a call for datagrams. The end of a stream is a message without data, and fills one room after the other. With
 /// `MSG_PEEK`, each room gets the first message again (and on Linux descriptors of its own).
@@ -96,15 +97,13 @@ pub fn recvmmsg<'b>(
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
     let options = options.into();
-    let received = socket::receive(socket.as_fd(), slots, rooms, options, timeout)?;
+    let (received, flags) = socket::receive(socket.as_fd(), slots, rooms, options, timeout)?;
     let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
-    let (count, error, flags) = (received.count, received.error, options.flags());
-    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
+    let (count, error) = (received.count, received.error);
     let mut batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
     // Only now: it may be any type of the caller's, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
-    #[cfg(not(cloexec_on_receive))]
-    if options.close_on_exec() {
+    if options.leaves_inheritable(flags) {
         batch.set_close_on_exec()?;
     }
     Ok(batch)
@@ -169,7 +168,6 @@ impl<'b> ReceivedBatch<'b> {
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
-    #[cfg(not(cloexec_on_receive))]
     fn set_close_on_exec(&mut self) -> Result<(), Errno> {
         for index in 0..self.count {
             // SAFETY: nothing was yielded yet, and what is returned is forgotten.

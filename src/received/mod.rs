@@ -10,14 +10,14 @@
 //!
 //! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
 //!   can, by `fcntl` before [`recvmsg`] returns where it cannot (Apple's systems, Solaris, AIX and some smaller ones);
-//!   there, another thread that forks at that moment still inherits it. [`RecvOptions::inheritable`]
+//!   there, another thread that forks at that moment still inherits it. [`RecvOptions::inheritable`](crate::socket::RecvOptions::inheritable)
 //!   opts out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
 //!   descriptors.)
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
-//!   peeked twice and then received has arrived three times. (On a stream, a peek that ends where bytes without
-//!   descriptors end also shows the descriptors of the byte after them.) On other systems what a peek shows is not a descriptor
+//!   peeked twice and then received has arrived three times. (On a stream, a peek that
+//!   fills its slices before it comes to a descriptor shows those that come next in the queue, however far.) On other systems what a peek shows is not a descriptor
 //!   (zeros on Apple's, kernel pointers on FreeBSD and NetBSD): nothing is owned, and the message is
 //!   [`Message::Other`].
 //! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
@@ -69,7 +69,7 @@ pub use receive::recvmsg;
 pub use with_data::ReceivedMessage;
 
 use crate::control::ControlMemory;
-use crate::socket::{CLOEXEC_ON_RECEIVE, Filled, Slice};
+use crate::socket::{Filled, Slice, without_echo};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
@@ -189,8 +189,8 @@ impl<'c> Received<'c> {
     /// - the socket is a stream: an empty datagram has 0 bytes. On a seqpacket socket it can be either: with `SO_PASSCRED` on,
     ///   a message that is empty has credentials, and the end has none;
     /// - the slices have room;
-    /// - the call did not read the error queue (`RecvFlags::ERRQUEUE`): its entries hold what was sent, and the entries of a
-    ///   TCP socket's zero-copy notifications, and of its timestamps with `SOF_TIMESTAMPING_OPT_TSONLY`, hold 0 bytes;
+    /// - the call did not read the error queue (`RecvFlags::ERRQUEUE`): its entries hold what was sent, or 0 bytes, for
+    ///   example those of a TCP socket's zero-copy notifications, and of its timestamps with `SOF_TIMESTAMPING_OPT_TSONLY`;
     /// - no descriptor has arrived: NetBSD passes descriptors on a stream without data.
     ///
     /// Example: [`recvmsg`].
@@ -228,8 +228,9 @@ impl<'c> Received<'c> {
         self.flags
     }
 
-    /// Where the data came from: `None` for a sender without a name. (Linux gives the peer's name on connected
-    /// UNIX-domain sockets too; a TCP stream has none.) From the error queue, it is where the datagram was sent to.
+    /// Where the data came from: on Linux and NetBSD, `None` for a sender without a name. (FreeBSD and OpenBSD give an
+    /// address without a path: read in their sources.) Linux gives the peer's name on connected UNIX-domain sockets too; a
+    /// TCP stream has none. From the error queue, it is where the datagram was sent to.
     ///
     /// It is as the system has it, and a sender chooses its own. The longest path of Linux, 108 bytes, comes with a
     /// terminator that `struct sockaddr_un` has no room for: rustix 1.1 panics if such an address is formatted with `{:?}`
@@ -285,7 +286,8 @@ impl<'c> Received<'c> {
 
     /// Returns this, if all of it arrived: the data whole, no control message lost or cut, and a descriptor in every slot.
     ///
-    /// A system that [loses messages without reporting it](crate::received#other-systems) is believed.
+    /// A system that [loses messages without reporting it](crate::received#other-systems) is believed. So is Linux about
+    /// descriptors that were sent beside urgent data (`MSG_OOB`) on a UNIX-domain stream: it drops them without a report.
     ///
     /// # Errors
     ///
@@ -335,19 +337,6 @@ impl<'c> DerefMut for Received<'c> {
 #[inline]
 fn is_of_internet(address: &SocketAddrAny) -> bool {
     matches!(address.address_family(), AddressFamily::INET | AddressFamily::INET6)
-}
-
-/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
-/// every flag that the call was given.
-#[inline]
-const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
-    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
-    if cfg!(flags_are_echoed) {
-        // These may mean what they say: this crate's own calls do not give them to such a system.
-        let given = ReturnFlags::from_bits_retain(given.bits());
-        echoed = echoed.union(given.difference(ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC)));
-    }
-    returned.difference(echoed)
 }
 
 impl fmt::Debug for Received<'_> {

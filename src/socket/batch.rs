@@ -238,7 +238,8 @@ impl fmt::Debug for RecvSlot {
 #[doc(alias = "MSG_WAITFORONE")]
 pub const WAIT_FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(call::WAIT_FOR_ONE);
 
-/// Receives as many messages as there are both slots and rooms for, and says how many.
+/// Receives as many messages as there are both slots and rooms for, and says how many, and which flags the system was
+/// given.
 ///
 /// Every header is prepared anew from its room. Nothing owns what arrives until it is taken from the rooms.
 #[inline]
@@ -248,7 +249,7 @@ pub(crate) fn receive(
     rooms: &mut [RecvRoom<'_, '_>],
     options: RecvOptions,
     timeout: Option<Duration>,
-) -> Result<Batch, Errno> {
+) -> Result<(Batch, RecvFlags), Errno> {
     let mut flags = passed_on(options.flags());
     loop {
         let mut count = 0;
@@ -258,14 +259,14 @@ pub(crate) fn receive(
         }
         if count == 0 {
             // There is no header that the system could look at.
-            return Ok(Batch { count: 0, error: None });
+            return Ok((Batch { count: 0, error: None }, flags));
         }
         let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
         // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
         // call.
         match unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) } {
+            Ok(batch) => return Ok((batch, flags)),
             Err(error) => flags = options.again(socket, flags, error)?,
-            received => return received,
         }
     }
 }

@@ -6,8 +6,18 @@ use rustix::net::RecvFlags;
 #[cfg(linux_kernel)]
 use super::backend;
 #[cfg(linux_kernel)]
-use crate::platform::{AF_UNIX, SO_DOMAIN, SOL_SOCKET};
+use crate::platform::{AF_ATMPVC, AF_ATMSVC, AF_CAN, AF_KEY, AF_MCTP, AF_PACKET, AF_PHONET, SO_DOMAIN, SOL_SOCKET};
+#[cfg(linux_kernel)]
+use core::ffi::c_int;
 use rustix::{fd::BorrowedFd, io::Errno};
+
+/// The families that refuse flags that they do not know, each before it looks at the socket. None passes descriptors.
+///
+/// `net/packet/af_packet.c`, `packet_recvmsg`; `net/key/af_key.c`, `pfkey_recvmsg`; `net/can/isotp.c`, `isotp_recvmsg`, and
+/// `net/can/j1939/socket.c`, `j1939_sk_recvmsg`; `net/phonet/datagram.c`, `pn_recvmsg`, and `pep.c`, `pep_recvmsg`;
+/// `net/mctp/af_mctp.c`, `mctp_recvmsg`; `net/atm/common.c`, `vcc_recvmsg`.
+#[cfg(linux_kernel)]
+const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_ATMPVC, AF_ATMSVC];
 
 /// How [`recvmsg`](crate::recvmsg) and [`recvmmsg`](crate::recvmmsg) receive: the system's flags, and what the call does
 /// beside them.
@@ -100,31 +110,31 @@ impl RecvOptions {
         if self.inheritable { self.flags.0 } else { self.flags.0.union(CLOEXEC_ON_RECEIVE) }
     }
 
-    /// Whether descriptors are to be close-on-exec.
-    #[cfg(not(cloexec_on_receive))]
+    /// Whether close-on-exec is still to be set on what a call with these flags has received: where the system has no flag
+    /// for it, or the socket has refused it. (Another thread may have put another socket in its place by then.)
     #[inline]
-    pub(crate) const fn close_on_exec(self) -> bool {
-        !self.inheritable
+    pub(crate) const fn leaves_inheritable(self, flags: RecvFlags) -> bool {
+        !self.inheritable && (CLOEXEC_ON_RECEIVE.is_empty() || !flags.contains(CLOEXEC_ON_RECEIVE))
     }
 
     /// The flags to make a call again with that has failed with these; or the error, if it is not to be made again.
     ///
     /// A call that was interrupted may be made again. So is one that failed because the socket refuses the flag for
-    /// close-on-exec, which this has added, and then without it. Only sockets of the UNIX family pass descriptors (Linux
-    /// `net/core/scm.c`, `__scm_send`), and their calls are not made again for that. An error of theirs has another cause,
-    /// which may be gone by then: a socket that another thread has connected since would deliver descriptors without the
-    /// flag.
+    /// close-on-exec, which this has added, and then without it: only for families that look at the flags of a call before
+    /// anything else ([`REFUSING`]). Any other error of theirs, and every error of another family, may have been taken from
+    /// the socket by the first call, or have taken data with it: a second call would wait, or find nothing.
     #[cold]
     pub(super) fn again(self, socket: BorrowedFd<'_>, flags: RecvFlags, error: Errno) -> Result<RecvFlags, Errno> {
-        match error {
-            Errno::INTR if self.retry_interrupted => return Ok(flags),
-            #[cfg(linux_kernel)]
-            Errno::INVAL | Errno::OPNOTSUPP if !self.inheritable && flags.contains(CLOEXEC_ON_RECEIVE) => {
-                if backend::option(socket, SOL_SOCKET, SO_DOMAIN).is_ok_and(|family| family != AF_UNIX) {
-                    return Ok(flags.difference(CLOEXEC_ON_RECEIVE));
-                }
-            }
-            _ => {}
+        if error == Errno::INTR && self.retry_interrupted {
+            return Ok(flags);
+        }
+        #[cfg(linux_kernel)]
+        if !self.inheritable
+            && matches!(error, Errno::INVAL | Errno::OPNOTSUPP)
+            && flags.contains(CLOEXEC_ON_RECEIVE)
+            && backend::option(socket, SOL_SOCKET, SO_DOMAIN).is_ok_and(|family| REFUSING.contains(&family))
+        {
+            return Ok(flags.difference(CLOEXEC_ON_RECEIVE));
         }
         let _ = socket;
         Err(error)

@@ -1,3 +1,4 @@
+use super::CLOEXEC_ON_RECEIVE;
 use super::backend::{self, MsgHdr};
 use super::options::RecvOptions;
 use crate::control::ControlMemory;
@@ -98,6 +99,8 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
 /// As a [`RecvRoom`] and a call on the header it prepares, with the room's parts apart: what the system is not told the
 /// address of can stay in registers.
 ///
+/// Returns the flags that the system was given, too.
+///
 /// # Errors
 ///
 /// Those of the call.
@@ -107,7 +110,7 @@ pub(crate) fn receive_one<'d, 'c>(
     data: &'d mut [IoSliceMut<'_>],
     control: impl Into<ControlMemory<'c>>,
     options: RecvOptions,
-) -> Result<(usize, Filled<'d, 'c>), Errno> {
+) -> Result<(usize, Filled<'d, 'c>, RecvFlags), Errno> {
     let mut flags = passed_on(options.flags());
     let data = (data.as_mut_ptr().cast(), data.len());
     // SAFETY: a system writes bytes that are initialised.
@@ -119,7 +122,7 @@ pub(crate) fn receive_one<'d, 'c>(
         match unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) } {
             // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed
             // exclusively for `'d`.
-            Ok(bytes) => return Ok((bytes, unsafe { filled(&address, data, control, &header) })),
+            Ok(bytes) => return Ok((bytes, unsafe { filled(&address, data, control, &header) }, flags)),
             Err(error) => flags = options.again(socket, flags, error)?,
         }
     }
@@ -136,6 +139,21 @@ pub(super) const fn passed_on(flags: RecvFlags) -> RecvFlags {
     } else {
         flags
     }
+}
+
+/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
+/// every flag that the call was given.
+#[inline]
+pub(crate) const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
+    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
+    if cfg!(flags_are_echoed) {
+        // These may mean what they say: this crate's own calls do not give the first two to such a system.
+        let meaningful = ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC).union(ReturnFlags::OOB).union(ReturnFlags::EOR);
+        // A batch that waits for its first message only is given this for the others.
+        let given = given.union(RecvFlags::DONTWAIT);
+        echoed = echoed.union(ReturnFlags::from_bits_retain(given.bits()).difference(meaningful));
+    }
+    returned.difference(echoed)
 }
 
 /// A header for one call, every field of it set.

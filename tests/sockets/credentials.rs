@@ -170,7 +170,7 @@ fn two_writers_on_one_stream_are_not_merged() {
     }
 }
 
-/// To be said: those of the end are root's, not those of an unknown sender. Who trusts user 0 trusts a hang-up.
+/// To be said: those of the end are root's, not those of an unknown sender. A program that trusts user 0 must not trust the end.
 fn the_end_of_a_stream_carries_credentials_and_of_a_seqpacket_none() {
     let root = ScmCredentials { pid: 0, uid: 0, gid: 0 };
     for (kind, carried) in [(SocketType::STREAM, Some(root)), (SocketType::SEQPACKET, None)] {

@@ -1,5 +1,6 @@
 //! Sockets of families that pass no descriptors, and refuse the flag for close-on-exec (case W1, finding B).
 
+use crate::harness::{not_watched_by, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
@@ -16,7 +17,8 @@ tests![
     a_batch_of_packets if packet_sockets,
     a_packet_with_its_control_message if packet_sockets,
     the_flag_is_refused_where_the_caller_gives_it if packet_sockets,
-    a_unix_socket_that_refuses_the_call_is_not_asked_again,
+    a_unix_socket_that_refuses_the_call_is_not_asked_again if filters_of_calls,
+    an_error_that_was_pending_is_returned if failed_routes,
 ];
 
 const ETH_P_IP: u16 = 0x0800;
@@ -154,16 +156,115 @@ fn the_flag_is_refused_where_the_caller_gives_it() {
     assert!(received.bytes() > 0);
 }
 
-/// Its error has another cause. (That the call is made once is seen by the simulated kernels.)
+/// Runs on a thread of its own, where the system refuses each receive that lacks the flag for close-on-exec with `ENOTUNIQ`.
+fn where_the_flag_is_needed<T: Send>(run: impl FnOnce() -> T + Send) -> Result<T, std::io::Error> {
+    // `struct seccomp_data` (`include/uapi/linux/seccomp.h`): the number of the call, then 64 bits for each argument from
+    // byte 16 on, of which the lower half is read.
+    let half = if cfg!(target_endian = "big") { 4 } else { 0 };
+    let flags_at = |argument: u32| 16 + 8 * argument + half;
+    let step = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
+    let load = |at: u32| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at, 0, 0);
+    let jump = |test: u32, k: u32, jt: u8, jf: u8| step(libc::BPF_JMP | test | libc::BPF_K, k, jt, jf);
+    let end = |result: u32| step(libc::BPF_RET | libc::BPF_K, result, 0, 0);
+    let mut steps = [
+        load(0),
+        jump(libc::BPF_JEQ, libc::SYS_recvmsg as u32, 2, 0),
+        jump(libc::BPF_JEQ, libc::SYS_recvmmsg as u32, 3, 0),
+        end(libc::SECCOMP_RET_ALLOW),
+        load(flags_at(2)),
+        jump(libc::BPF_JSET, libc::MSG_CMSG_CLOEXEC as u32, 2, 3),
+        load(flags_at(3)),
+        jump(libc::BPF_JSET, libc::MSG_CMSG_CLOEXEC as u32, 0, 1),
+        end(libc::SECCOMP_RET_ALLOW),
+        end(libc::SECCOMP_RET_ERRNO | libc::ENOTUNIQ as u32),
+    ];
+    let filter = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    let filter = &raw const filter as usize;
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            // SAFETY: plain numbers, and then a pointer to a filter, which lives until this thread has ended.
+            let set = unsafe {
+                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+                    && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, filter) == 0
+            };
+            if set { Ok(run()) } else { Err(std::io::Error::last_os_error()) }
+        });
+        thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+    })
+}
+
+/// Without them it cannot be seen how often a call is made. (With `socketcall`, a filter does not see the flags.)
+fn filters_of_calls() -> Result<(), String> {
+    if cfg!(any(target_arch = "x86", target_arch = "s390x")) {
+        return Err("a filter does not see the flags of a socketcall".into());
+    }
+    the_kernel_itself("filters of system calls are not translated")?;
+    not_watched_by(&["memcheck"], "makes the calls itself")?;
+    where_the_flag_is_needed(|| ()).map_err(|error| format!("this process may not filter its calls ({error})"))
+}
+
+/// Its error has another cause, and by the time of a second call, which has no flag, another thread may have connected the
+/// socket.
 fn a_unix_socket_that_refuses_the_call_is_not_asked_again() {
-    let unconnected = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-    let received = recvmsg(unconnected.as_fd(), &mut [], ControlMemory::none(), RecvFlags::empty());
-    assert_eq!(received.err(), Some(Errno::INVAL));
+    where_the_flag_is_needed(|| {
+        let unconnected = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        let received = recvmsg(unconnected.as_fd(), &mut [], ControlMemory::none(), RecvFlags::empty());
+        assert_eq!(received.err(), Some(Errno::INVAL));
+        let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+        let mut slots = [RecvSlot::new()];
+        let received = recvmmsg(&unconnected, &mut slots, &mut rooms, RecvFlags::empty(), None);
+        assert_eq!(received.err(), Some(Errno::INVAL));
+        let (here, _there) = pair(SocketType::DGRAM);
+        let received = recvmsg(&here, &mut [], ControlMemory::none(), RecvFlags::OOB);
+        assert_eq!(received.err(), Some(Errno::OPNOTSUPP));
+        // The filter works.
+        let received = recvmsg_inheritable(&here, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT);
+        assert_eq!(received.err(), Some(Errno::from_raw_os_error(libc::ENOTUNIQ)));
+        let received = recvmmsg_inheritable(&here, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None);
+        assert_eq!(received.err(), Some(Errno::from_raw_os_error(libc::ENOTUNIQ)));
+    })
+    .unwrap();
+}
+
+/// Returns a socket that has a pending error, `EOPNOTSUPP`: a host on the way has said that a source route failed.
+fn with_a_failed_route() -> Result<UdpSocket, std::io::Error> {
+    let address = Ipv4Addr::LOCALHOST;
+    let (here, there) = (UdpSocket::bind((address, 0))?, UdpSocket::bind((address, 0))?);
+    here.connect(there.local_addr()?)?;
+    set_option_of(&here, (libc::IPPROTO_IP, libc::IP_RECVERR), 1)?;
+    // SAFETY: plain numbers.
+    let raw = unsafe { libc::socket(libc::AF_INET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::IPPROTO_ICMP) };
+    if raw < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: the number is that of a new descriptor. (The standard library's type has `send_to`.)
+    let raw = UdpSocket::from(unsafe { OwnedFd::from_raw_fd(raw) });
+    // Destination unreachable, source route failed (RFC 792), then the headers of IPv4 and UDP of what was sent.
+    let mut message = vec![3, 5, 0, 0, 0, 0, 0, 0];
+    message.extend([0x45, 0, 0, 28, 0, 0, 0, 0, 64, libc::IPPROTO_UDP as u8, 0, 0]);
+    message.extend([address.octets(), address.octets()].concat());
+    message.extend([here.local_addr()?.port().to_be_bytes(), there.local_addr()?.port().to_be_bytes()].concat());
+    message.extend([0, 8, 0, 0]);
+    let sum: u32 = message.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    message[2..4].copy_from_slice(&(!(folded + (folded >> 16)) as u16).to_be_bytes());
+    raw.send_to(&message, (address, 0))?;
+    if happens_in(LIMIT, &here, libc::POLLERR) { Ok(here) } else { Err(std::io::ErrorKind::TimedOut.into()) }
+}
+
+fn failed_routes() -> Result<(), String> {
+    with_a_failed_route().map(drop).map_err(|error| format!("no error of a route can be made here ({error})"))
+}
+
+/// Case W1 has a limit: IPv4 takes the flag, so its error has another cause, and is returned once. A second call would lose
+/// it, and wait.
+fn an_error_that_was_pending_is_returned() {
+    let socket = with_a_failed_route().unwrap();
+    let received = recvmsg(&socket, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT);
+    assert_eq!(received.err(), Some(Errno::OPNOTSUPP));
+    let socket = with_a_failed_route().unwrap();
     let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
     let mut slots = [RecvSlot::new()];
-    let received = recvmmsg(&unconnected, &mut slots, &mut rooms, RecvFlags::empty(), None);
-    assert_eq!(received.err(), Some(Errno::INVAL));
-    let (here, _there) = pair(SocketType::DGRAM);
-    let received = recvmsg(&here, &mut [], ControlMemory::none(), RecvFlags::OOB);
+    let received = recvmmsg(&socket, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None);
     assert_eq!(received.err(), Some(Errno::OPNOTSUPP));
 }
