@@ -283,7 +283,6 @@ impl<'c> ReceivedControl<'c> {
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
-    #[cfg(not(cloexec_on_receive))]
     pub(super) fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
         let mut walk = self.walk();
         while let Some(message) = walk.next_or_clamped().filter(|_| self.owns) {
