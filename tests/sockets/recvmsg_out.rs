@@ -325,7 +325,7 @@ fn descriptors_are_owned_and_closed() {
         // SAFETY: the bytes stand for a completion, and nothing else owns the descriptors.
         let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (4, &b"data"[..]));
-        let kept: Vec<_> = received.take_descriptors().take(taken).map(Result::unwrap).collect();
+        let kept: Vec<_> = received.take_descriptors().unwrap().take(taken).collect();
         assert!(kept.iter().zip(&sent).all(|(kept, sent)| same_file(kept, sent)));
         drop(received);
         for (index, number) in numbers.iter().enumerate() {

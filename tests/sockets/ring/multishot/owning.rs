@@ -102,11 +102,19 @@ fn the_process_of_the_sender_is_owned() {
         send(&here, b"x", &borrowed(&files(1))).unwrap();
         shots.next(|received, _| {
             let mut received = received.complete().unwrap();
-            let mut processes = received.messages().filter_map(|message| match message.unwrap() {
-                Message::ScmPidfd(mut descriptor) => taken.then(|| descriptor.next().unwrap().unwrap()),
-                _ => None,
-            });
-            assert!(processes.next().as_ref().is_none_or(is_close_on_exec));
+            if taken {
+                let mut processes = received.into_messages().filter_map(|message| match message.unwrap() {
+                    Message::ScmPidfd(descriptor) => Some(descriptor.unwrap()),
+                    _ => None,
+                });
+                assert!(is_close_on_exec(processes.next().unwrap()));
+            } else {
+                let mut processes = received.messages().filter_map(|message| match message.unwrap() {
+                    Message::ScmPidfd(descriptor) => Some(descriptor.unwrap()),
+                    _ => None,
+                });
+                assert!(is_close_on_exec(processes.next().unwrap()));
+            }
         });
         assert_eq!(open_descriptors().len(), before);
     }
