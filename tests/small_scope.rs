@@ -392,7 +392,7 @@ mod received {
         assert!(expected.next().is_none() && !malformed, "{copy:?}");
         assert_eq!(received.take_descriptors().map(Iterator::count).ok(), (errors == 0).then_some(0), "{copy:?}");
         drop(received);
-        // Whoever looks or takes writes nothing.
+        // Neither looking nor taking writes anything.
         assert_eq!(bytes, copy);
         true
     }

@@ -330,7 +330,8 @@ impl<'c> Received<'c> {
 
     /// Takes the control messages, for as long as the control buffer is borrowed.
     ///
-    /// As [`ReceivedControl::take_messages`] otherwise.
+    /// As [`ReceivedControl::take_messages`] otherwise. Of a [`ReceivedMessage`], take it
+    /// [apart](ReceivedMessage::into_parts) first.
     ///
     /// Example: [the type's](Self).
     #[inline]

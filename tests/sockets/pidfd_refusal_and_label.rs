@@ -85,7 +85,7 @@ fn the_order_is_credentials_rights_pidfd() {
     set_socket_passcred(&there, true).unwrap();
     send(&here, b"x", &borrowed(&files(1))).unwrap();
     let mut room = [0xff; control_space!(ScmCredentials, ScmRights[1], ancillary::message::ScmPidfd)];
-    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    let received = receive(&there, &mut [0], &mut room).complete().unwrap();
     let mut messages = received.messages().map(Result::unwrap);
     assert!(matches!(messages.next(), Some(Message::ScmCredentials(_))));
     assert!(matches!(messages.next(), Some(Message::ScmRights(_))));
@@ -163,7 +163,7 @@ fn a_label_is_a_message() {
     set_option(&there, libc::SO_PASSSEC, 1).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 4096];
-    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    let received = receive(&there, &mut [0], &mut room).complete().unwrap();
     let Some(Ok(Message::ScmSecurity(security))) = received.messages().next() else { panic!() };
     assert!(!security.label().is_empty());
 }

@@ -173,7 +173,7 @@ fn rights_and_credentials_over_udp_are_ignored() {
     let mut room = [0; 64];
     let mut data = [0; 4];
     let received = receive_flags(&there, &mut data, &mut room, RecvFlags::empty()).unwrap();
-    let mut received = received.complete().unwrap();
+    let received = received.complete().unwrap();
     assert!(received.messages().next().is_none());
 }
 

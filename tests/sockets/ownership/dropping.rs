@@ -4,15 +4,14 @@ use super::received_with;
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
-use ancillary::layout::ControlHeader;
-use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
+use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, recvmsg_raw};
-use ancillary::{ControlError, ControlSpace, Message, Received, Truncated, control_space};
-use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use ancillary::{ControlSpace, Message, control_space};
+use rustix::fd::{AsFd, AsRawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SocketType};
 use std::ffi::c_int;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 tests![
     nobody_looks,
@@ -206,8 +205,9 @@ fn at_every_misalignment() {
         control.push(&ScmRights::new(&descriptors)).unwrap();
         ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, rustix::net::SendFlags::empty()).unwrap();
         let mut received = receive(&there, &mut [0], &mut memory[misalignment..misalignment + 64]).complete().unwrap();
-        let first = received.messages().next();
-        assert!(matches!(first, Some(Ok(Message::ScmCredentials(who))) if who == ScmCredentials::of_this_process()));
+        assert!(
+            matches!(received.messages().next(), Some(Ok(Message::ScmCredentials(who))) if who == ScmCredentials::of_this_process())
+        );
         assert_eq!(take_all(&mut received).len(), 3);
     }
 }

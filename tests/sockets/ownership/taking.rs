@@ -290,6 +290,7 @@ fn two_owners_change_places() {
     let sent = files(4);
     let numbers = [ownerless_duplicates(&sent), ownerless_duplicates(&sent)];
     let mut controls = numbers.each_ref().map(|numbers| two_messages_of(numbers));
+    let mut last = two_messages(&sent);
     let [mut one, mut other] = controls.each_mut().map(|control| received_of(control));
     std::mem::swap(&mut *one, &mut *other);
     drop(one);
@@ -298,8 +299,7 @@ fn two_owners_change_places() {
 
     // That one owns nothing any more goes with it, too.
     let taken = numbers[0].clone();
-    let mut third = two_messages(&sent);
-    let mut third = received_of(&mut third);
+    let mut third = received_of(&mut last);
     let reused = files(12);
     assert!(taken.iter().all(|number| reused.iter().any(|file| file.as_raw_fd() == *number)));
     std::mem::swap(&mut *other, &mut *third);
