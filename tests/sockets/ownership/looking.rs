@@ -244,6 +244,11 @@ fn what_is_shown_of_it() {
     let numbers: Vec<RawFd> = descriptors.map(|descriptor| descriptor.as_raw_fd()).collect();
     assert_eq!(list, format!("{numbers:?}"));
     assert_eq!(format!("{:?}", *received), format!("[Ok(ScmRights({numbers:?}))]"));
+    let (mut looking, mut raw) = (received.messages(), received.raw_messages());
+    assert_eq!(format!("{looking:?}, {raw:?}"), "Messages { offset: 0, .. }, RawMessages { offset: 0, .. }");
+    assert!(looking.next().is_some() && raw.next().is_some());
+    let shown = format!("Messages {{ offset: {len}, .. }}, RawMessages {{ offset: {len}, .. }}");
+    assert_eq!(format!("{looking:?}, {raw:?}"), shown);
     let mut taking = received.take_messages();
     assert_eq!(format!("{taking:?}"), "TakeMessages { offset: 0, owns: true }");
     assert!(taking.next().is_some());
