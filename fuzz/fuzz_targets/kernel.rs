@@ -306,7 +306,8 @@ impl Sockets {
                 let arrived = arrived.expect("something was sent");
                 assert_eq!(received.filled(data), arrived.data);
                 arrived.write(room).compare(&received);
-                all_taken.extend(received.take_descriptors().expect("the kernel passes descriptors").take(taken.into()));
+                all_taken
+                    .extend(received.take_descriptors().expect("the kernel passes descriptors").take(taken.into()));
             }
             Err(error) => {
                 assert_eq!(error, Errno::AGAIN);
