@@ -22,11 +22,11 @@
 //!
 //! ```
 //! use ancillary::{ControlSpace, recvmsg};
-//! use rustix::fd::AsFd;
+//! use rustix::fd::{AsFd, OwnedFd};
 //! use rustix::io::{Errno, IoSliceMut};
 //! use rustix::net::RecvFlags;
 //!
-//! fn count_descriptors(socket: impl AsFd) -> Result<usize, Errno> {
+//! fn first_descriptor(socket: impl AsFd) -> Result<Option<OwnedFd>, Errno> {
 //!     let (mut data, mut space) = ([0; 64], ControlSpace::<64>::new());
 //!     let mut received = loop {
 //!         match recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
@@ -34,7 +34,7 @@
 //!             other => break other?,
 //!         }
 //!     };
-//!     Ok(received.take_descriptors().count())
+//!     Ok(received.take_descriptors().map_err(|none| none.errno().unwrap_or(Errno::BADF))?.next())
 //! }
 //! ```
 //!

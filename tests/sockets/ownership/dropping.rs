@@ -215,6 +215,7 @@ fn at_every_misalignment() {
 fn a_reply_that_is_dropped_unblocks_the_peer() {
     let (here, there) = pair(SocketType::STREAM);
     let (reply, waiting) = pair(SocketType::STREAM);
+    rustix::io::ioctl_fionbio(&waiting, true).unwrap();
     send(&here, b"x", &[reply.as_fd()]).unwrap();
     drop(reply);
     let mut room = [0; 64];
