@@ -100,7 +100,8 @@ mod client {
             let (mut data, mut space) = ([0; 64], ControlSpace::<{ control_len!(ScmRights[1]) }>::new());
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut received = recvmsg(server, &mut slices, &mut space, RecvFlags::empty())?.complete()?;
-            match received.take_descriptors()?.next() {
+            let file = received.take_descriptors()?.next();
+            match file {
                 Some(file) => println!("client: sent {question:?}, got {:?}", files::text(&File::from(file))?),
                 None => println!(
                     "client: sent {question:?}, was told {:?}",

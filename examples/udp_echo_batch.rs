@@ -106,15 +106,15 @@ mod server {
 
             let mut data = [[IoSlice::new(&[])]; BATCH];
             let mut count = 0;
-            for mut message in batch {
+            for message in batch {
                 served.datagrams += match message.find::<UdpGro>() {
                     Some(Ok(size)) => size.segments(message.data(), message.data_truncated()).len(),
                     _ => 1,
                 };
                 // Where a part was cut off, the rest is not what was asked.
-                let Ok(mut message) = message.complete() else { continue };
+                let Ok(message) = message.complete() else { continue };
                 let Some(address) = message.address().cloned() else { continue };
-                if write_control(&mut message, &mut controls[count]).is_err() {
+                if write_control(&message, &mut controls[count]).is_err() {
                     continue;
                 }
                 addresses[count] = address;
@@ -132,7 +132,7 @@ mod server {
     }
 
     /// Writes the control messages of an answer, from those that came with what was asked.
-    fn write_control(asked: &mut Received<'_>, control: &mut ControlWriter<'_>) -> Result<(), Box<dyn Error>> {
+    fn write_control(asked: &Received<'_>, control: &mut ControlWriter<'_>) -> Result<(), Box<dyn Error>> {
         control.clear();
         for message in asked.messages() {
             let Message::Other(message) = message? else { continue };
@@ -267,7 +267,7 @@ mod demonstration {
             let mut data = [0; TOTAL];
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut space = ControlSpace::<{ control_space!(IpTos, Ipv6Tclass) }>::new();
-            let mut received = recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty())
+            let received = recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty())
                 .map_err(|error| format!("no answer from {}: {error}", self.server))?
                 .complete()?;
             let mark = match self.server {

@@ -10,7 +10,7 @@
 //! ```
 //! use ancillary::message::ScmRights;
 //! use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
-//! use rustix::fd::AsFd;
+//! use rustix::fd::{AsFd, OwnedFd};
 //! use rustix::io::{IoSlice, IoSliceMut};
 //! use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 //! # let (socket, peer) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -24,14 +24,16 @@
 //!
 //! // Ignoring any part of this closes what was not taken.
 //! let mut data = [0; 64];
-//! let mut received = recvmsg(&peer, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
-//! for message in received.messages() {
+//! let received = recvmsg(&peer, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
+//! let mut files: Vec<OwnedFd> = Vec::new();
+//! for message in received.into_messages() {
 //!     match message? {
-//!         Message::ScmRights(descriptors) => assert_eq!(descriptors.count(), 2), // each an OwnedFd
+//!         Message::ScmRights(descriptors) => files.extend(descriptors),
 //!         Message::Other(message) => println!("{} {}", message.level(), message.message_type()),
 //!         _ => {}
 //!     }
 //! }
+//! assert_eq!(files.len(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -126,7 +126,7 @@ fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
 fn receive_batch(socket: &UdpSocket, slots: &mut [RecvSlot], rooms: &mut [RecvRoom<'_, '_>], mut digest: u64) -> u64 {
     let received = recvmmsg(socket, slots, rooms, RecvFlags::empty(), None).expect("they were sent");
     assert_eq!(received.len(), BATCH);
-    for mut message in received {
+    for message in received {
         let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
         let first = message.data().first().map_or(0, |byte| u32::from(*byte));
         digest = mix(mix(mix(digest, message.bytes() as u32), first), mark.into());
@@ -153,7 +153,7 @@ fn echo(echo: &mut Echo) {
             let batch = recvmmsg(&echo.server, &mut slots, &mut rooms, WAIT_FOR_ONE, None).expect("there are some");
             let count = batch.len();
             let places = data.iter_mut().zip(&mut addresses).zip(&mut controls).zip(&mut answers);
-            for (mut message, (((data, address), control), answer)) in batch.zip(places) {
+            for (message, (((data, address), control), answer)) in batch.zip(places) {
                 control.clear();
                 if let Some(Ok(arrived)) = message.find::<IpPktinfo>() {
                     control.push(IpPktinfo::from_source(arrived.spec_dst)).expect("there is room");

@@ -18,10 +18,10 @@ const NATIVE: Layout = Layout::NATIVE;
 /// [`ReceivedMessage`](super::ReceivedMessage). Both dereference to it.
 ///
 /// *Looking* ([`messages`](Self::messages), [`raw_messages`](Self::raw_messages), [`find`](Self::find)) borrows, as often
-/// as the caller likes. *Taking* ([`take_messages`](Self::take_messages), [`into_messages`](Self::into_messages),
-/// [`take_descriptors`](Self::take_descriptors)) hands the descriptors over to what it returns, all of them when it begins:
-/// from then on this owns none, and looking shows their numbers as plain bytes. What a taking walk has not yielded when it
-/// is dropped is closed.
+/// as the caller likes. *Taking* ([`take_messages`](Self::take_messages), [`take_descriptors`](Self::take_descriptors),
+/// [`Received::into_messages`](crate::Received::into_messages)) hands the descriptors over to what it returns, all of them
+/// when it begins: from then on this owns none, and looking shows their numbers as plain bytes. What a taking walk has not
+/// yielded when it is dropped is closed.
 ///
 /// Dropping this closes every descriptor that was not taken.
 pub struct ReceivedControl<'c> {
@@ -69,8 +69,8 @@ impl<'c> ReceivedControl<'c> {
 
     /// Returns the bytes of the control buffer that were filled, for a reader of the caller's.
     ///
-    /// Systems leave the padding of a message as it was, so this writes zeros there first. Descriptors are plain numbers in
-    /// these bytes, and belong to this for as long as it has not given them out.
+    /// Systems leave the padding of a message as it was, so this writes zeros there first, and after the last message.
+    /// Descriptors are plain numbers in these bytes, and belong to this for as long as they are not taken.
     ///
     /// Example: [`control_len`](Self::control_len).
     #[doc(alias = "msg_control")]
@@ -79,7 +79,18 @@ impl<'c> ReceivedControl<'c> {
         loop {
             // SAFETY: `at` is where a message begins, and `new` was promised that the system has written it.
             let mut walk = unsafe { Walk::new(self.control.get(at..).unwrap_or_default()) };
-            let Some(message) = walk.next_or_clamped() else { break };
+            let message = match walk.next() {
+                Some(Ok(message)) => message,
+                Some(Err(_)) => match walk.take_clamped() {
+                    Some(message) => message,
+                    None => {
+                        // The header that makes no sense stays: a reader finds the same error there.
+                        at += NATIVE.header_size();
+                        break;
+                    }
+                },
+                None => break,
+            };
             let payload_end = at + NATIVE.data_offset() + message.payload().len();
             let next = at + walk.offset();
             self.write_zeros(at + NATIVE.header_size()..at + NATIVE.data_offset());
@@ -87,7 +98,8 @@ impl<'c> ReceivedControl<'c> {
             at = next;
         }
         self.write_zeros(at..self.control.len());
-        // SAFETY: the system has written headers and payloads, and everything else has just been zeroed.
+        // SAFETY: the system has written headers and payloads (a header without sense too, which every walk reads), and
+        // everything else has just been zeroed.
         unsafe { uninit::assume_init(self.control) }
     }
 
@@ -197,18 +209,8 @@ impl<'c> ReceivedControl<'c> {
     }
 
     /// Takes the control messages, for as long as the control buffer is borrowed.
-    ///
-    /// Otherwise as [`take_messages`](Self::take_messages).
-    ///
-    /// ```
-    /// use ancillary::received::{Received, TakeMessages};
-    ///
-    /// fn messages_alone<'c>(received: Received<'c>) -> TakeMessages<'c> {
-    ///     received.into_messages()
-    /// }
-    /// ```
     #[inline]
-    pub fn into_messages(mut self) -> TakeMessages<'c> {
+    pub(super) fn into_messages(mut self) -> TakeMessages<'c> {
         let (control, owns) = (take(&mut self.control), take(&mut self.owns));
         // SAFETY: `new` was promised both, and nothing is left here.
         unsafe { TakeMessages::new(control, owns) }

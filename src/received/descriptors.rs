@@ -2,6 +2,7 @@ use super::NoDescriptor;
 use crate::message::descriptor_number;
 use core::ffi::c_int;
 use core::fmt;
+use core::hint::assert_unchecked;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::mem::needs_drop;
@@ -189,7 +190,10 @@ impl<F: Descriptor> Iterator for Descriptors<'_, F> {
     #[inline]
     fn next(&mut self) -> Option<F> {
         let number = c_int::from_ne_bytes(self.0.next_slot()?);
-        // SAFETY: no number here is negative, so it is what `new` was promised; it is given out here only, once.
+        // SAFETY: no slot here holds an error: `sorted` has looked, or `without_errors` was promised that. The compiler does
+        // not know, and would keep the panic for -1.
+        unsafe { assert_unchecked(number >= 0) };
+        // SAFETY: the number is not negative, so it is what `new` was promised; it is given out here only, once.
         Some(unsafe { F::of_number(number) })
     }
 

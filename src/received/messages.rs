@@ -87,7 +87,7 @@ impl<'m, F: Descriptor> Message<'m, F> {
 /// It yields `Err` once, and then ends, if the buffer holds something that is not a message.
 ///
 /// Example: [`ReceivedControl::messages`](super::ReceivedControl::messages).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "an iterator does nothing until it is walked"]
 pub struct Messages<'r> {
     walk: Walk<'r>,
@@ -149,13 +149,19 @@ impl<'r> Iterator for Messages<'r> {
 
 impl FusedIterator for Messages<'_> {}
 
+impl fmt::Debug for Messages<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").field("offset", &self.walk.offset()).finish_non_exhaustive()
+    }
+}
+
 /// The control messages of a [`Received`](crate::Received) as level, type and payload, whatever their kinds.
 ///
 /// Descriptors are plain numbers here. It yields `Err` once, and then ends, if the buffer holds something that is not a
 /// message.
 ///
 /// Example: [`ReceivedControl::raw_messages`](super::ReceivedControl::raw_messages).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "an iterator does nothing until it is walked"]
 pub struct RawMessages<'r> {
     walk: Walk<'r>,
@@ -186,6 +192,12 @@ impl<'r> Iterator for RawMessages<'r> {
 }
 
 impl FusedIterator for RawMessages<'_> {}
+
+impl fmt::Debug for RawMessages<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawMessages").field("offset", &self.walk.offset()).finish_non_exhaustive()
+    }
+}
 
 /// The control messages of a [`Received`](crate::Received), to take: each step gives the descriptors of a message to the
 /// caller.

@@ -1,10 +1,20 @@
 //! Who owns what arrived.
 //!
 //! [`recvmsg`] returns a [`Received`], and that owns every descriptor the call has put into this process, from the
-//! instant the system returns: those of `SCM_RIGHTS` and of `SCM_PIDFD`, whether anybody looks at them or not. There is
-//! no list of them anywhere: the control buffer itself is the state. A descriptor that is taken is overwritten with a
-//! mark, and what is not marked when the `Received` drops is closed. So nothing leaks through an early return, a loop
-//! that stops half-way, a truncated or unknown neighbour, or a panic.
+//! instant the system returns: those of `SCM_RIGHTS` and of `SCM_PIDFD`, whether the caller looks at them or not. There is
+//! no list of them anywhere: the control buffer has the numbers, and one flag says whether they are still owned. So nothing
+//! leaks through an early return, a loop that stops half-way, a truncated or unknown neighbour, or a panic.
+//!
+//! # Looking and taking
+//!
+//! - *Looking* borrows: [`messages`](ReceivedControl::messages) yields each descriptor as a `BorrowedFd`,
+//!   [`raw_messages`](ReceivedControl::raw_messages) and [`find`](ReceivedControl::find) show payloads as bytes. It can be
+//!   done any number of times, and changes nothing.
+//! - *Taking* ([`take_messages`](ReceivedControl::take_messages), [`into_messages`](Received::into_messages),
+//!   [`take_descriptors`](ReceivedControl::take_descriptors)) moves *all* descriptors to the iterator when it begins. Each
+//!   one that the iterator yields is the caller's, as an `OwnedFd`; what it has not yielded when it drops is closed then.
+//!   An iterator that is forgotten leaks them.
+//! - After taking, nothing is owned here: looking shows an `SCM_RIGHTS` as [`Message::Other`], with plain numbers.
 //!
 //! # Rules
 //!
@@ -14,7 +24,9 @@
 //!   opts out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
 //!   descriptors.)
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
-//!   never a descriptor.
+//!   never a descriptor. A message with such a slot is a [`Message::ScmRightsWithErrors`], so that the code for
+//!   [`Message::ScmRights`] has none to handle, and [`take_descriptors`](ReceivedControl::take_descriptors) refuses it.
+//! - *A sender with an Internet address* has passed no descriptors, so nothing is owned.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
 //!   peeked twice and then received has arrived three times. (On a stream, a peek that
 //!   fills its slices before it comes to a descriptor shows those that come next in the queue, however far.) On other systems what a peek shows is not a descriptor
@@ -171,8 +183,7 @@ impl<'c> Received<'c> {
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
         let Filled { data, control, control_room, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
-        let owns = (cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK))
-            && (control.is_empty() || !address.as_ref().is_some_and(is_of_internet));
+        let owns = brings_descriptors(flags) && (control.is_empty() || !address.as_ref().is_some_and(is_of_internet));
         // SAFETY: the caller's promise.
         let control = unsafe { ReceivedControl::new(control, owns) };
         (Received { bytes, flags: returned, address, control, control_room }, data)
@@ -304,7 +315,8 @@ impl<'c> Received<'c> {
 
     /// Takes the control messages, for as long as the control buffer is borrowed.
     ///
-    /// As [`ReceivedControl::take_messages`] otherwise.
+    /// As [`ReceivedControl::take_messages`] otherwise. Of a [`ReceivedMessage`], take it
+    /// [apart](ReceivedMessage::into_parts) first.
     ///
     /// Example: [the type's](Self).
     #[inline]
@@ -337,6 +349,12 @@ impl<'c> DerefMut for Received<'c> {
 #[inline]
 fn is_of_internet(address: &SocketAddrAny) -> bool {
     matches!(address.address_family(), AddressFamily::INET | AddressFamily::INET6)
+}
+
+/// Whether the numbers that a call with these flags shows are descriptors of this process.
+#[inline]
+const fn brings_descriptors(flags: RecvFlags) -> bool {
+    cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK)
 }
 
 impl fmt::Debug for Received<'_> {

@@ -7,7 +7,7 @@ const NATIVE: Layout = Layout::NATIVE;
 /// A walk over the control messages that the system has written to a buffer.
 ///
 /// As [`ControlMessages`](crate::ControlMessages), over bytes whose padding may not be initialised.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Walk<'r> {
     /// What was not walked. It begins where a message does, and headers and payloads are initialised.
     rest: &'r [MaybeUninit<u8>],

@@ -245,7 +245,7 @@ impl Cancelled {
         let mut data = [0];
         let mut received =
             recvmsg(&self.there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
-        let arrived = received.take_descriptors().next().unwrap().unwrap();
+        let arrived = received.take_descriptors().unwrap().next().unwrap();
         self.arrived.store(arrived.into_raw_fd(), SeqCst);
 
         let (empty, slices) = (ControlWriter::empty(), [IoSlice::new(b"y")]);

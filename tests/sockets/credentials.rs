@@ -134,7 +134,7 @@ fn credentials_arrive_before_descriptors() {
             }
             sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
             let mut room = [0xff; SPACE];
-            let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+            let received = receive(&there, &mut [0], &mut room).complete().unwrap();
             let mut messages = received.messages();
             assert!(matches!(messages.next(), Some(Ok(Message::ScmCredentials(who))) if who == own));
             assert!(matches!(messages.next(), Some(Ok(Message::ScmRights(list))) if list.len() == 1));

@@ -104,7 +104,7 @@ fn where_an_ipv4_datagram_was_sent() {
         let to = Ipv4Addr::new(127, 0, 0, last);
         here.send_to(b"x", (to, address.port())).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
-        let mut received = arrived(&there, &mut [0], &mut space);
+        let received = arrived(&there, &mut [0], &mut space);
         let expected = IpPktinfo { ifindex: interface_of_loopback(), spec_dst: to, addr: to };
         assert_eq!(received.find::<IpPktinfo>(), Some(Ok(expected)));
         assert_eq!(received.messages().count(), 1);
@@ -142,7 +142,7 @@ fn the_type_of_service() {
         control.push(&IpTos(tos)).unwrap();
         sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
-        let mut received = arrived(&there, &mut [0], &mut space);
+        let received = arrived(&there, &mut [0], &mut space);
         assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(tos))));
         let Some(Ok(Message::Other(message))) = received.messages().next() else { panic!("no message") };
         assert_eq!(message.payload(), [tos], "the kernel gives one byte");
@@ -166,7 +166,7 @@ fn where_an_ipv6_datagram_was_sent() {
     set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
     here.send_to(b"x", (Ipv6Addr::LOCALHOST, address.port())).unwrap();
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
-    let mut received = arrived(&there, &mut [0], &mut space);
+    let received = arrived(&there, &mut [0], &mut space);
     let expected = Ipv6Pktinfo { addr: Ipv6Addr::LOCALHOST, ifindex: interface_of_loopback() };
     assert_eq!(received.find::<Ipv6Pktinfo>(), Some(Ok(expected)));
 }
@@ -201,7 +201,7 @@ fn the_traffic_class() {
         assert_eq!(sent.map(|_| ()), expected.map(|_| ()), "{class}");
         if let Ok(expected) = expected {
             let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
-            let mut received = arrived(&there, &mut [0], &mut space);
+            let received = arrived(&there, &mut [0], &mut space);
             assert_eq!(received.find::<Ipv6Tclass>(), Some(Ok(Ipv6Tclass(expected))));
         }
     }
@@ -227,7 +227,7 @@ fn an_ipv4_datagram_on_an_ipv6_socket() {
     set_delivery::<IpTos>(&there, true).unwrap();
     here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo, Ipv6Tclass, IpTos) }>::new();
-    let mut received = arrived(&there, &mut [0], &mut space);
+    let received = arrived(&there, &mut [0], &mut space);
     let found = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
     assert_eq!(found.addr, Ipv4Addr::LOCALHOST.to_ipv6_mapped());
     assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(0))));
@@ -264,7 +264,7 @@ fn many_datagrams_as_one() {
     control.push(&UdpSegment(4)).unwrap();
     sendmsg(&here, &[IoSlice::new(b"datagrams")], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 65_535], ControlSpace::<{ control_space!(UdpGro) }>::new());
-    let mut received = arrived(&there, &mut data, &mut space);
+    let received = arrived(&there, &mut data, &mut space);
     let size = received.find::<UdpGro>().unwrap().unwrap();
     assert_eq!(size, UdpGro(4));
     let data = &data[..received.bytes()];
@@ -276,7 +276,7 @@ fn many_datagrams_as_one() {
     sendmsg(&here, &[IoSlice::new(&[7; 9300])], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 2500], ControlSpace::<{ control_space!(UdpGro) }>::new());
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
     let segments = received.find::<UdpGro>().unwrap().unwrap().segments(&data, received.data_truncated());
     assert_eq!((segments.len(), segments.partial()), (2, &[7; 500][..]));
     assert!(segments.eq([[7; 1000], [7; 1000]]));
@@ -335,7 +335,7 @@ fn a_label_by_its_option() {
     set_delivery::<ScmSecurity<'_>>(&there, true).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 4096];
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     assert!(matches!(received.messages().next(), Some(Ok(Message::ScmSecurity(_)))));
 }
 
@@ -344,7 +344,7 @@ fn a_process_by_its_option() {
     set_delivery::<ScmPidfd>(&there, true).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 256];
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     assert!(matches!(received.messages().next(), Some(Ok(Message::ScmPidfd(_)))));
 }
 
@@ -385,7 +385,7 @@ fn room_for_one_of_two() {
     here.send_to(b"x", to).unwrap();
     let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
     let mut data = [0];
-    let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     assert!(received.control_truncated());
     assert!(received.find::<IpPktinfo>().unwrap().is_ok());
     assert_eq!(received.find::<IpTos>(), None);

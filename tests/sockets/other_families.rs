@@ -124,7 +124,7 @@ fn a_packet_with_its_control_message() {
     send_a_datagram(b"with its control message");
     let receive = |packet: &mut [u8]| {
         let mut control = [0; 64];
-        let mut received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], &mut control, RecvFlags::DONTWAIT)?;
+        let received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], &mut control, RecvFlags::DONTWAIT)?;
         let mut messages = received.messages();
         let Some(Ok(ancillary::Message::Other(message))) = messages.next() else { panic!("no control message") };
         assert_eq!(

@@ -325,7 +325,7 @@ fn descriptors_are_owned_and_closed() {
         // SAFETY: the bytes stand for a completion, and nothing else owns the descriptors.
         let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (4, &b"data"[..]));
-        let kept: Vec<_> = received.take_descriptors().take(taken).map(Result::unwrap).collect();
+        let kept: Vec<_> = received.take_descriptors().unwrap().take(taken).collect();
         assert!(kept.iter().zip(&sent).all(|(kept, sent)| same_file(kept, sent)));
         drop(received);
         for (index, number) in numbers.iter().enumerate() {
@@ -344,8 +344,9 @@ fn descriptors_are_taken_beside_the_data() {
     let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     data.make_ascii_uppercase();
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
-    assert_eq!(descriptors.len(), 1);
     data[0] = b'd';
+    assert_eq!(descriptors.len(), 1);
+    drop(descriptors);
     assert_eq!(take_all(&mut received).len(), 1);
     drop(received);
     assert_eq!(bytes[plan.header().payload_offset()..], *b"dATA");
@@ -433,10 +434,10 @@ fn a_control_message_that_claims_too_much() {
     let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     // SAFETY: as above.
-    let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
+    let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     assert_eq!(&*data, b"data");
-    let first = received.messages().next();
-    assert!(matches!(first, Some(Err(ControlError::LengthBeyondBuffer { claimed: 1000, .. }))));
+    let mut messages = received.messages();
+    assert!(matches!(messages.next(), Some(Err(ControlError::LengthBeyondBuffer { claimed: 1000, .. }))));
     drop(received);
     assert!(!is_open(numbers[0]));
 }

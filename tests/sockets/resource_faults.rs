@@ -254,7 +254,7 @@ fn a_signal_while_there_is_no_room_to_send() {
         let (mut room, mut data) = ([0xff; 64], [0; 512]);
         for _ in 0..sent {
             let mut received = receive(&there, &mut data, &mut room).complete().unwrap();
-            assert_eq!((received.bytes(), received.take_descriptors().count()), (512, 0));
+            assert_eq!((received.bytes(), received.take_descriptors().unwrap().count()), (512, 0));
         }
         // Nothing was sent, so all of it can be sent again.
         assert_eq!(send(&here, b"data", &descriptors), Ok(4));
@@ -273,7 +273,7 @@ fn drain(there: &OwnedFd) -> (usize, usize) {
             Ok(received) if received.bytes() == 0 => break,
             Ok(received) => {
                 bytes += received.bytes();
-                descriptors += received.complete().unwrap().take_descriptors().map(Result::unwrap).count();
+                descriptors += received.complete().unwrap().take_descriptors().unwrap().count();
             }
             Err(Errno::AGAIN) => break,
             Err(error) => panic!("{error}"),

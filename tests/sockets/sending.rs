@@ -174,7 +174,7 @@ fn rights_and_credentials_over_udp_are_ignored() {
     let mut data = [0; 4];
     wait_for(&there, libc::POLLIN);
     let received = receive_flags(&there, &mut data, &mut room, RecvFlags::empty()).unwrap();
-    let mut received = received.complete().unwrap();
+    let received = received.complete().unwrap();
     assert!(received.messages().next().is_none());
 }
 

@@ -157,7 +157,7 @@ pub fn receive<'c>(socket: impl AsFd, data: &mut [u8], control: &'c mut [u8]) ->
 
 /// The descriptors of all messages.
 pub fn take_all(received: &mut Received<'_>) -> Vec<OwnedFd> {
-    received.take_descriptors().map(Result::unwrap).collect()
+    received.take_descriptors().unwrap().collect()
 }
 
 /// Duplicates of the files that nothing owns but what is made of their numbers.

@@ -7,7 +7,10 @@ use ancillary::message::{
     DecodeError, DecodeMessage, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, NoDescriptor, ScmCredentials,
     ScmPidfd, ScmRights, ScmRightsNumbers, ScmSecurity, Segments, UdpGro, UdpSegment, exactly,
 };
-use ancillary::received::{Descriptors, Messages, ReceivedBatch, ReceivedMessage, TakeDescriptors};
+use ancillary::received::{
+    DescriptorSlots, Descriptors, Messages, RawMessages, ReceivedBatch, ReceivedControl, ReceivedMessage,
+    TakeDescriptors, TakeMessages,
+};
 use ancillary::rustix::fd::{BorrowedFd, OwnedFd};
 use ancillary::rustix::net::SocketAddrAny;
 use ancillary::socket::{
@@ -186,28 +189,56 @@ linked! { LINKED_RECEIVED:
     Received::data_truncated as fn(_) -> _,
     Received::control_truncated as fn(_) -> _,
     Received::complete as fn(_) -> _,
-    Received::messages as fn(_) -> _,
-    Received::find::<ScmCredentials> as fn(_) -> _,
-    Received::find::<UdpGro> as fn(_) -> _,
-    Received::take_descriptors as fn(_) -> _,
+    Received::into_messages as fn(_) -> _,
+    Received::deref as fn(_) -> _,
+    Received::deref_mut as fn(_) -> _,
     drop_in_place::<Received<'_>> as unsafe fn(_),
     <Received<'_> as Debug>::fmt as fn(_, _) -> _,
     <Truncated as Display>::fmt as fn(_, _) -> _,
+    ReceivedControl::control_len as fn(_) -> _,
+    ReceivedControl::control_bytes as fn(_) -> _,
+    ReceivedControl::messages as fn(_) -> _,
+    ReceivedControl::raw_messages as fn(_) -> _,
+    ReceivedControl::find::<ScmCredentials> as fn(_) -> _,
+    ReceivedControl::find::<UdpGro> as fn(_) -> _,
+    ReceivedControl::take_messages as fn(_) -> _,
+    ReceivedControl::take_descriptors as fn(_) -> _,
+    drop_in_place::<ReceivedControl<'_>> as unsafe fn(_),
+    <ReceivedControl<'_> as Debug>::fmt as fn(_, _) -> _,
     Messages::next as fn(_) -> _,
     Messages::clamped as fn(_) -> _,
     <Messages<'_> as Debug>::fmt as fn(_, _) -> _,
+    RawMessages::next as fn(_) -> _,
+    RawMessages::clamped as fn(_) -> _,
+    <RawMessages<'_> as Debug>::fmt as fn(_, _) -> _,
+    TakeMessages::next as fn(_) -> _,
+    TakeMessages::clamped as fn(_) -> _,
+    drop_in_place::<TakeMessages<'_>> as unsafe fn(_),
+    <TakeMessages<'_> as Debug>::fmt as fn(_, _) -> _,
     drop_in_place::<Message<'_>> as unsafe fn(_),
+    drop_in_place::<Message<'_, BorrowedFd<'_>>> as unsafe fn(_),
     <Message<'_> as Debug>::fmt as fn(_, _) -> _,
-    descriptors as fn(_) -> _,
+    <Message<'_, BorrowedFd<'_>> as Debug>::fmt as fn(_, _) -> _,
     fold_descriptors as fn(_) -> _,
+    fold_slots as fn(_) -> _,
     fold_all_descriptors as fn(_) -> _,
-    Descriptors::len as fn(_) -> _,
-    Descriptors::is_empty as fn(_) -> _,
-    Descriptors::remainder as fn(_) -> _,
-    Descriptors::next as fn(_) -> _,
-    Descriptors::size_hint as fn(_) -> _,
+    Descriptors::<OwnedFd>::remainder as fn(_) -> _,
+    Descriptors::<OwnedFd>::next as fn(_) -> _,
+    Descriptors::<OwnedFd>::size_hint as fn(_) -> _,
+    Descriptors::<BorrowedFd<'_>>::next as fn(_) -> _,
+    Descriptors::<BorrowedFd<'_>>::size_hint as fn(_) -> _,
+    drop_in_place::<Descriptors<'_>> as unsafe fn(_),
     <Descriptors<'_> as Debug>::fmt as fn(_, _) -> _,
+    DescriptorSlots::<OwnedFd>::remainder as fn(_) -> _,
+    DescriptorSlots::<OwnedFd>::next as fn(_) -> _,
+    DescriptorSlots::<OwnedFd>::size_hint as fn(_) -> _,
+    DescriptorSlots::<BorrowedFd<'_>>::next as fn(_) -> _,
+    DescriptorSlots::<BorrowedFd<'_>>::size_hint as fn(_) -> _,
+    drop_in_place::<DescriptorSlots<'_>> as unsafe fn(_),
+    <DescriptorSlots<'_> as Debug>::fmt as fn(_, _) -> _,
     TakeDescriptors::next as fn(_) -> _,
+    TakeDescriptors::size_hint as fn(_) -> _,
+    drop_in_place::<TakeDescriptors<'_>> as unsafe fn(_),
     <TakeDescriptors<'_> as Debug>::fmt as fn(_, _) -> _,
     ReceivedBatch::error as fn(_) -> _,
     ReceivedBatch::next as fn(_) -> _,
@@ -229,14 +260,14 @@ linked! { LINKED_RECEIVED:
     drop_in_place::<OwnedFd> as unsafe fn(_),
 }
 
-/// Walks the iterator that `Descriptors::iter` gives.
-fn descriptors(descriptors: &Descriptors<'_>) -> usize {
-    Descriptors::iter(descriptors).flatten().count()
-}
-
 /// Takes and closes what is left.
 fn fold_descriptors(descriptors: Descriptors<'_>) -> usize {
     Descriptors::fold(descriptors, 0_usize, |count, _| count.wrapping_add(1))
+}
+
+/// Takes and closes what is left, and passes over errors.
+fn fold_slots(slots: DescriptorSlots<'_>) -> usize {
+    DescriptorSlots::fold(slots, 0_usize, |count, slot| count.wrapping_add(usize::from(slot.is_ok())))
 }
 
 /// Takes and closes all that arrived.

@@ -23,7 +23,7 @@ fn pass_a_descriptor() -> Option<()> {
 
     let mut data = [0; 16];
     let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).ok()?;
-    let arrived = received.complete().ok()?.take_descriptors().next()?.ok()?;
+    let arrived = received.complete().ok()?.take_descriptors().ok()?.next()?;
     rustix::io::write(arrived, b"through it").ok()?;
     (rustix::io::read(&reader, &mut data) == Ok(10)).then_some(())
 }

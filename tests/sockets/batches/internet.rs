@@ -42,7 +42,7 @@ impl Question {
         let answer = self.data.to_ascii_uppercase();
         for datagram in answer.chunks(self.segment.map_or(answer.len(), usize::from)) {
             let (mut data, mut space) = ([0; 16], ControlSpace::<{ control_space!(IpTos) }>::new());
-            let mut received = arrived(peer, &mut data, &mut space);
+            let received = arrived(peer, &mut data, &mut space);
             assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(self.tos))));
             assert_eq!(received.address(), Some(&SocketAddrV4::new(self.to, port).into()));
             assert_eq!(&data[..received.bytes()], datagram);
@@ -74,7 +74,7 @@ fn each_answer_comes_from_where_its_question_went() {
     let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), None).unwrap();
     assert_eq!(batch.len(), 3);
     for (message, (((data, address), control), answer)) in batch.zip(places) {
-        let mut message = message.complete().unwrap();
+        let message = message.complete().unwrap();
         let is_from = |peer: &UdpSocket| message.address() == Some(&SocketAddrAny::from(peer.local_addr().unwrap()));
         let question = &questions[peers.iter().position(is_from).unwrap()];
         let info = IpPktinfo { ifindex: interface_of_loopback(), spec_dst: question.to, addr: question.to };

@@ -37,7 +37,7 @@ fn a_walk_that_stops_closes_the_rest() {
         let mut taken: Vec<OwnedFd> = Vec::new();
         for mut message in batch.by_ref().take(stop) {
             // One of two is taken, the other is closed with its message.
-            taken.extend(message.take_descriptors().next().unwrap());
+            taken.extend(message.take_descriptors().unwrap().next());
         }
         assert_eq!(batch.len(), 4 - stop);
         drop(batch);
@@ -152,7 +152,7 @@ fn a_thousand_batches_over_the_same_memory() {
             match random(3) {
                 0 => drop(message),
                 1 => assert_eq!(take_all(&mut message).len(), count),
-                _ => assert_eq!(message.take_descriptors().take(1).count(), count.min(1)),
+                _ => assert_eq!(message.take_descriptors().unwrap().take(1).count(), count.min(1)),
             }
         }
     }

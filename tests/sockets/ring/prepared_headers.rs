@@ -339,7 +339,7 @@ fn zero_copy_with_a_control_message() {
     assert_eq!(ring.wait().0, Ok(4));
     let (mut data, mut space) = ([0; 8], ControlSpace::<64>::new());
     wait_for(&there, libc::POLLIN);
-    let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::DONTWAIT)
+    let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::DONTWAIT)
         .unwrap()
         .complete()
         .unwrap();
