@@ -87,7 +87,7 @@ mod client {
             let file = files::of(text)?;
             let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
-            control.push(&ScmRights::new(&[file.as_fd()]))?;
+            control.push(ScmRights([file.as_fd()]))?;
             sendmsg(server, &[IoSlice::new(b"shout this")], &control, SendFlags::NOSIGNAL)?;
         }
         sendmsg(server, &[IoSlice::new(b"hello?")], &ControlWriter::empty(), SendFlags::NOSIGNAL)?;
@@ -244,7 +244,7 @@ mod receiver {
             let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
             if !files.is_empty() {
-                control.push(&ScmRights::new(files))?;
+                control.push(ScmRights(files))?;
             }
             let data = [IoSlice::new(text.as_bytes())];
             let header = SendHeader::new(&data, &control);

@@ -155,7 +155,7 @@ mod protocol {
         let mut control = space.writer();
         let (error_number, text) = match answer {
             Ok(file) => {
-                control.push(&ScmRights::new(&[file.as_fd()]))?;
+                control.push(ScmRights([file.as_fd()]))?;
                 (0, "")
             }
             Err(refusal) => (refusal.error_number, refusal.text.as_str()),

@@ -74,7 +74,7 @@ mod demonstration {
         let descriptors = [writer.as_fd()];
         let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&descriptors))?;
+        control.push(ScmRights(&descriptors))?;
         for number in 0..MESSAGES {
             let number = number.to_ne_bytes();
             let data = [IoSlice::new(&number)];

@@ -140,13 +140,13 @@ mod server {
                 // The address alone, and the route says which interface. But a link-local one is of one interface only.
                 let Ipv6Pktinfo { addr, ifindex } = info?;
                 let ifindex = if addr.is_unicast_link_local() { ifindex } else { 0 };
-                control.push(&Ipv6Pktinfo { addr, ifindex })?;
+                control.push(Ipv6Pktinfo { addr, ifindex })?;
             } else if let Some(mark) = message.decode::<IpTos>() {
-                control.push(&mark?)?;
+                control.push(mark?)?;
             } else if let Some(mark) = message.decode::<Ipv6Tclass>() {
-                control.push(&mark?)?;
+                control.push(mark?)?;
             } else if let Some(size) = message.decode::<UdpGro>() {
-                control.push(&UdpSegment::try_from(size?)?)?;
+                control.push(UdpSegment::try_from(size?)?)?;
             }
         }
         Ok(())
@@ -253,10 +253,10 @@ mod demonstration {
             let mut space = ControlSpace::<{ control_space!(IpTos, Ipv6Tclass, UdpSegment) }>::new();
             let mut control = space.writer();
             match self.server {
-                SocketAddr::V4(_) => control.push(&IpTos(round))?,
-                SocketAddr::V6(_) => control.push(&Ipv6Tclass(round.into()))?,
+                SocketAddr::V4(_) => control.push(IpTos(round))?,
+                SocketAddr::V6(_) => control.push(Ipv6Tclass(round.into()))?,
             }
-            control.push(&UdpSegment(SIZES[0] as u16))?;
+            control.push(UdpSegment(SIZES[0] as u16))?;
             let data = [round; TOTAL];
             sendmsg_addr(&self.socket, &self.server, &[IoSlice::new(&data)], &control, SendFlags::empty())?;
             Ok(())

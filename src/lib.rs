@@ -19,7 +19,7 @@
 //! // The room is a constant, the storage is on the stack, and the compiler knows that the descriptors outlive the buffer.
 //! let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
 //! let mut control = space.writer();
-//! control.push(&ScmRights::new(&[file.as_fd(), log.as_fd()]))?;
+//! control.push(ScmRights([file.as_fd(), log.as_fd()]))?;
 //! sendmsg(&socket, &[IoSlice::new(b"two files")], &control, SendFlags::empty())?;
 //!
 //! // Ignoring any part of this closes what was not taken.

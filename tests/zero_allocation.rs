@@ -85,7 +85,7 @@ fn sending_and_receiving() {
     let taken = without_allocation(|| {
         let mut space = ControlSpace::<{ control_space!(ScmRights[3]) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd(), here.as_fd()])).ok()?;
+        control.push(ScmRights([reader.as_fd(), writer.as_fd(), here.as_fd()])).ok()?;
         sendmsg(&here, &[IoSlice::new(b"data")], &control, SendFlags::empty()).ok()?;
         let mut data = [0; 8];
         let mut received =
@@ -115,7 +115,7 @@ fn sending_and_receiving_a_batch() {
     let taken = without_allocation(|| {
         let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd()])).ok()?;
+        control.push(ScmRights([reader.as_fd(), writer.as_fd()])).ok()?;
         let (data, empty) = ([IoSlice::new(b"data")], ControlWriter::empty());
         let mut messages = [const { SendSlot::empty() }; 3];
         messages[0] = SendSlot::new(&data, &control);
@@ -162,7 +162,7 @@ fn the_rest() {
 
         let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
         let mut control = space.writer();
-        control.push(&ScmCredentials::of_this_process()).ok()?;
+        control.push(ScmCredentials::of_this_process()).ok()?;
         let data = [IoSlice::new(b"x")];
         let error = sendmsg_addr(&here, &name, &data, &control, SendFlags::empty()).err()?;
         write!(drawing, "{}", error.raw_os_error()).ok()?;

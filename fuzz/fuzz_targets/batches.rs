@@ -257,10 +257,10 @@ impl Sockets {
 fn control<'a>(space: &'a mut Space, message: &PlannedMessage, descriptors: &'a [BorrowedFd<'a>]) -> ControlWriter<'a> {
     let mut control = space.writer();
     if !descriptors.is_empty() {
-        control.push(&ScmRights::new(descriptors)).expect("the room is for all");
+        control.push(ScmRights(descriptors)).expect("the room is for all");
     }
     if message.credentials {
-        control.push(&ScmCredentials::of_this_process()).expect("the room is for all");
+        control.push(ScmCredentials::of_this_process()).expect("the room is for all");
     }
     if message.what == What::Refused {
         control.push_raw(libc::SOL_SOCKET, 77, &[]).expect("the room is for all");

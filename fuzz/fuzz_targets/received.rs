@@ -208,10 +208,10 @@ impl Sockets {
         let mut space = ControlSpace::<{ control_space!(ScmRights[5], ScmCredentials) }>::new();
         let mut control = space.writer();
         if !descriptors.is_empty() {
-            control.push(&ScmRights::new(&descriptors)).expect("the room is for both");
+            control.push(ScmRights(&descriptors)).expect("the room is for both");
         }
         if send.credentials {
-            control.push(&ScmCredentials::of_this_process()).expect("the room is for both");
+            control.push(ScmCredentials::of_this_process()).expect("the room is for both");
         }
         let data = &[DATA; 8][..usize::from(send.data_len % 9)];
         match sendmsg(&self.there, &[IoSlice::new(data)], &control, SendFlags::DONTWAIT) {

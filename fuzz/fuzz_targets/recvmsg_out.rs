@@ -175,7 +175,7 @@ fn descriptors(plan: &Plan) {
         let (count, remainder) = (usize::from(count % 8), usize::from(remainder % 4));
         let len = arithmetic.data_offset() + 4 * count + remainder;
         let start = control.len();
-        control.extend(arithmetic.encode((len as u64, ScmRights::LEVEL, ScmRights::TYPE), 0xFF));
+        control.extend(arithmetic.encode((len as u64, <ScmRights>::LEVEL, <ScmRights>::TYPE), 0xFF));
         for _ in 0..count {
             let number = ownerless();
             slots.push((control.len(), number));

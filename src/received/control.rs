@@ -119,7 +119,7 @@ impl<'c> ReceivedControl<'c> {
     /// # let (reader, writer) = rustix::pipe::pipe()?;
     /// # let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     /// # let mut control = space.writer();
-    /// # control.push(&ScmRights::new(&[writer.as_fd()]))?;
+    /// # control.push(ScmRights([writer.as_fd()]))?;
     /// # sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
     /// # let mut data = [0; 16];
     /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
@@ -152,7 +152,7 @@ impl<'c> ReceivedControl<'c> {
     /// # let (reader, writer) = rustix::pipe::pipe()?;
     /// # let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     /// # let mut control = space.writer();
-    /// # control.push(&ScmRights::new(&[writer.as_fd()]))?;
+    /// # control.push(ScmRights([writer.as_fd()]))?;
     /// # sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
     /// # let mut data = [0; 16];
     /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
@@ -236,7 +236,7 @@ impl<'c> ReceivedControl<'c> {
     /// # let (reader, writer) = rustix::pipe::pipe()?;
     /// # let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     /// # let mut control = space.writer();
-    /// # control.push(&ScmRights::new(&[writer.as_fd()]))?;
+    /// # control.push(ScmRights([writer.as_fd()]))?;
     /// # sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
     /// # let mut data = [0; 16];
     /// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;

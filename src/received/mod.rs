@@ -103,7 +103,7 @@ use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 ///
 /// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
 /// let mut control = space.writer();
-/// control.push(&ScmRights::new(&[writer.as_fd()]))?;
+/// control.push(ScmRights([writer.as_fd()]))?;
 /// sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
 ///
 /// let mut data = [0; 16];

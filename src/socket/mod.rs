@@ -206,7 +206,7 @@ use rustix::net::{RecvFlags, SendFlags};
 ///
 /// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
 /// let mut control = space.writer();
-/// control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd()]))?;
+/// control.push(ScmRights([reader.as_fd(), writer.as_fd()]))?;
 /// let sent = sendmsg(&here, &[IoSlice::new(b"a "), IoSlice::new(b"pipe")], &control, SendFlags::empty())?;
 /// assert_eq!(sent, 6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

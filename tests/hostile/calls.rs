@@ -156,7 +156,7 @@ impl<'m> From<Memory<'m>> for ControlMemory<'m> {
 pub fn send_two(world: &World, socket: impl AsFd) -> Result<usize, Errno> {
     let mut space = ControlSpace::<32>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&[world.lent(0), world.lent(1)])).unwrap();
+    control.push(ScmRights([world.lent(0), world.lent(1)])).unwrap();
     sendmsg(socket, &[IoSlice::new(b"two")], &control, QUIETLY)
 }
 
@@ -199,7 +199,7 @@ fn call(call: Call, socket: Socket<'_>, world: &World, memory: Conduct, flags: u
             Call::Send | Call::SendToAddress | Call::SendBatch => {
                 // The memory of a writer may misbehave as well.
                 let mut control = ControlWriter::new(Memory::new(world, &mut lending, memory));
-                let _ = control.push(&ScmRights::new(&[world.lent(2), world.lent(3)]));
+                let _ = control.push(ScmRights([world.lent(2), world.lent(3)]));
                 match call {
                     Call::Send => sendmsg(socket, &data, &control, flags_out).map(|_| 1),
                     Call::SendToAddress => sendmsg_addr(socket, &address, &data, &control, flags_out).map(|_| 1),

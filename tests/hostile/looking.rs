@@ -292,7 +292,7 @@ fn a_look(random: &mut Random, ways: &[usize], roomy: bool) {
             lent = world.some(&sent);
             let mut bytes = [0; 64];
             let mut control = ControlWriter::new(&mut bytes);
-            control.push(&ScmRights::new(&lent)).unwrap();
+            control.push(ScmRights(&lent)).unwrap();
             assert_eq!(sendmsg(&world.here, &[IoSlice::new(b"x")], &control, QUIETLY), Ok(1));
         }
         peeked = random.one_in(5);

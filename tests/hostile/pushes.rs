@@ -132,7 +132,7 @@ impl<'fd> Shared<'fd> {
     pub fn lend(&self, control: &mut ControlWriter<'fd>, indices: &[usize]) -> Result<(), PushError> {
         let lent: Vec<BorrowedFd<'fd>> = self.world.some(indices);
         let before = control.as_bytes().to_vec();
-        let pushed = control.push(&ScmRights::new(&lent));
+        let pushed = control.push(ScmRights(&lent));
         match pushed {
             Ok(()) => {
                 let numbers = lent.iter().flat_map(|one| one.as_raw_fd().to_ne_bytes()).collect();
@@ -147,7 +147,7 @@ impl<'fd> Shared<'fd> {
     pub fn push(&self, control: &mut ControlWriter<'fd>, steps: &[Step], end: End) -> Result<(), PushError> {
         let before = control.as_bytes().to_vec();
         let outer = self.disturbed.replace(false);
-        let pushed = control.push(&Hostile { steps, end, shared: self });
+        let pushed = control.push(Hostile { steps, end, shared: self });
         match (pushed.is_ok(), self.disturbed.get()) {
             (true, false) => assert!(control.as_bytes().starts_with(&before)),
             (false, false) => assert_eq!(control.as_bytes(), before, "a push that failed has changed something"),
@@ -187,7 +187,7 @@ impl<'fd> Shared<'fd> {
         let too_many = vec![self.world.lent(0); SCM_MAX_FD + 1];
         let count = descriptors + too_many.len();
         let error = PushError::TooManyDescriptors { count, max: SCM_MAX_FD };
-        assert_eq!(control.push(&ScmRights::new(&too_many)), Err(error), "the descriptors are counted wrongly");
+        assert_eq!(control.push(ScmRights(&too_many)), Err(error), "the descriptors are counted wrongly");
     }
 }
 
@@ -204,7 +204,7 @@ impl ControlKind for Hostile<'_, '_> {
 }
 
 impl<'fd> EncodeMessage<'fd> for Hostile<'_, 'fd> {
-    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
         for step in self.steps {
             // What does not fit is no reason to stop.
             let _ = self.take(step, control);

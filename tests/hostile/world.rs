@@ -10,7 +10,7 @@ use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 
 pub const NATIVE: Layout = Layout::NATIVE;
-pub const RIGHTS: (i32, i32) = (ScmRights::LEVEL, ScmRights::TYPE);
+pub const RIGHTS: (i32, i32) = (<ScmRights>::LEVEL, <ScmRights>::TYPE);
 pub const LENT: usize = 5;
 pub const QUIETLY: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 

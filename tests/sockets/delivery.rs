@@ -104,7 +104,7 @@ fn an_empty_list_arrives_as_nothing() {
         for lists in [[&descriptors[..], &[]], [&[], &descriptors[..]]] {
             let mut space = ControlSpace::<{ control_space!(ScmRights[0], ScmRights[1]) }>::new();
             let mut control = space.writer();
-            lists.iter().for_each(|list| control.push(&ScmRights::new(list)).unwrap());
+            lists.iter().for_each(|list| control.push(ScmRights(list)).unwrap());
             sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
             let mut received = receive(&there, &mut [0], &mut room);
             assert_eq!(received.messages().count(), 1);
@@ -201,7 +201,7 @@ fn out_of_band_data_carries_no_descriptor() {
     let descriptors = borrowed(&file);
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::OOB), Ok(1));
     let mut room = [0; 64];
     let mut data = [0; 4];

@@ -118,7 +118,7 @@ fn the_source_of_an_ipv4_answer() {
     for source in [Ipv4Addr::new(127, 0, 0, 9), Ipv4Addr::new(127, 1, 2, 3)] {
         let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
         let mut control = space.writer();
-        control.push(&IpPktinfo::from_source(source)).unwrap();
+        control.push(IpPktinfo::from_source(source)).unwrap();
         sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let (_, sender) = there.recv_from(&mut [0]).unwrap();
         assert_eq!(sender, SocketAddrV4::new(source, from.port()).into());
@@ -126,7 +126,7 @@ fn the_source_of_an_ipv4_answer() {
     // Out on an interface that there is not.
     let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
     let mut control = space.writer();
-    control.push(&IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from_source(Ipv4Addr::LOCALHOST) }).unwrap();
+    control.push(IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from_source(Ipv4Addr::LOCALHOST) }).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
     assert!(matches!(sent, Err(Errno::NODEV | Errno::NETUNREACH | Errno::INVAL)), "{sent:?}");
 }
@@ -139,7 +139,7 @@ fn the_type_of_service() {
     for tos in [0, 1, 2, 3, 0xb8, 0xff] {
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
         let mut control = space.writer();
-        control.push(&IpTos(tos)).unwrap();
+        control.push(IpTos(tos)).unwrap();
         sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
         let received = arrived(&there, &mut [0], &mut space);
@@ -177,13 +177,13 @@ fn the_source_of_an_ipv6_answer() {
     let SocketAddr::V6(to) = to else { unreachable!() };
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
     let mut control = space.writer();
-    control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST)).unwrap();
+    control.push(Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST)).unwrap();
     sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
     let (_, sender) = there.recv_from(&mut [0]).unwrap();
     assert_eq!(sender, SocketAddrV6::new(Ipv6Addr::LOCALHOST, from.port(), 0, 0).into());
     // From an address that is not this machine's.
     control.clear();
-    control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
+    control.push(Ipv6Pktinfo::from_source(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
     assert_eq!(sent, Err(Errno::INVAL));
 }
@@ -196,7 +196,7 @@ fn the_traffic_class() {
     for (class, expected) in [(0, Ok(0)), (1, Ok(1)), (0xb9, Ok(0xb9)), (255, Ok(255)), (256, Err(Errno::INVAL))] {
         let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
         let mut control = space.writer();
-        control.push(&Ipv6Tclass(class)).unwrap();
+        control.push(Ipv6Tclass(class)).unwrap();
         let sent = sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(sent.map(|_| ()), expected.map(|_| ()), "{class}");
         if let Ok(expected) = expected {
@@ -245,8 +245,8 @@ fn marks_of_an_ipv4_datagram_from_an_ipv6_socket() {
     {
         let mut space = ControlSpace::<{ control_space!(Ipv6Tclass, IpTos) }>::new();
         let mut control = space.writer();
-        class.map_or(Ok(()), |class| control.push(&Ipv6Tclass(class))).unwrap();
-        tos.map_or(Ok(()), |tos| control.push(&IpTos(tos))).unwrap();
+        class.map_or(Ok(()), |class| control.push(Ipv6Tclass(class))).unwrap();
+        tos.map_or(Ok(()), |tos| control.push(IpTos(tos))).unwrap();
         assert_eq!(sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
         let found = arrived(&there, &mut [0], &mut space).find::<IpTos>();
@@ -261,7 +261,7 @@ fn many_datagrams_as_one() {
     set_delivery::<UdpGro>(&there, true).unwrap();
     let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
-    control.push(&UdpSegment(4)).unwrap();
+    control.push(UdpSegment(4)).unwrap();
     sendmsg(&here, &[IoSlice::new(b"datagrams")], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 65_535], ControlSpace::<{ control_space!(UdpGro) }>::new());
     let received = arrived(&there, &mut data, &mut space);
@@ -272,7 +272,7 @@ fn many_datagrams_as_one() {
     // Case W2: where the slices are too short, what is left of a datagram is not one.
     let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
-    control.push(&UdpSegment(1000)).unwrap();
+    control.push(UdpSegment(1000)).unwrap();
     sendmsg(&here, &[IoSlice::new(&[7; 9300])], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 2500], ControlSpace::<{ control_space!(UdpGro) }>::new());
     let mut slices = [IoSliceMut::new(&mut data)];

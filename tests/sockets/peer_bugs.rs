@@ -209,7 +209,7 @@ fn the_most_descriptors_and_one_more() {
     let mut space = ControlSpace::<{ control_space!(ScmRights[254]) }>::new();
     for (count, fits) in [(253, true), (254, false)] {
         let many = vec![borrowed(&file)[0]; count];
-        assert_eq!(space.writer().push(&ScmRights::new(&many)).is_ok(), fits, "{count}");
+        assert_eq!(space.writer().push(ScmRights(&many)).is_ok(), fits, "{count}");
     }
 }
 

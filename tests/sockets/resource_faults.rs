@@ -131,7 +131,7 @@ fn too_many_descriptors_on_their_way() {
             // There is place again, for a batch too: it ends before the message that is refused.
             let mut space = ControlSpace::<{ control_space!(ScmRights[10]) }>::new();
             let mut control = space.writer();
-            control.push(&ScmRights::new(&many)).unwrap();
+            control.push(ScmRights(&many)).unwrap();
             let slices = [IoSlice::new(b"x")];
             let mut messages: [_; 8] = std::array::from_fn(|_| SendSlot::new(&slices, &control));
             let limit = DescriptorLimit::numbers_below(LIMIT);
@@ -160,7 +160,7 @@ fn a_refusal_for_the_length_of_one_message_sends_none() {
         let mut memory = vec![0xff; most + 64];
         let descriptors = [pipe.writer.as_fd()];
         let mut control = ControlWriter::new(memory.as_mut_slice());
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         control.push_raw(999, 1, &vec![0; most - 64]).unwrap();
         let fits = ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(fits, if C_LIBRARY_COPIES { Err(Errno::NOMEM) } else { Ok(1) });

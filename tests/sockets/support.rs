@@ -106,7 +106,7 @@ pub fn is_close_on_exec(descriptor: impl AsFd) -> bool {
 pub fn send(socket: impl AsFd, data: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
     let mut space = ControlSpace::<{ control_space!(ScmRights[253]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(descriptors)).unwrap();
+    control.push(ScmRights(descriptors)).unwrap();
     sendmsg(socket, &[IoSlice::new(data)], &control, SendFlags::NOSIGNAL)
 }
 

@@ -250,7 +250,7 @@ fn every_room_is_parsed_to_a_clean_end() {
         let mut control = space.writer();
         let sent = files(5);
         let descriptors = borrowed(&sent);
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let mut room = vec![0xff; room_len];
         let received = receive(&there, &mut [0], &mut room);

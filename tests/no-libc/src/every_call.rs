@@ -50,8 +50,8 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
 fn one(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let mut space = ControlSpace::<{ control_space!(ScmCredentials, ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmCredentials::of_this_process()).ok()?;
-    control.push(&ScmRights::new(&[here.as_fd()])).ok()?;
+    control.push(ScmCredentials::of_this_process()).ok()?;
+    control.push(ScmRights([here.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"one")], &control, SendFlags::empty()).ok()?;
     let mut data = [0; 8];
     let received = recvmsg(there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).ok()?;

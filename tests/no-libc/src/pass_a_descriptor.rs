@@ -20,7 +20,7 @@ fn run() -> Option<()> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
     let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&[writer.as_fd()])).ok()?;
+    control.push(ScmRights([writer.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty()).ok()?;
     drop(writer);
 

@@ -17,7 +17,7 @@ fn pass_a_descriptor() -> Option<()> {
     let (reader, writer) = rustix::pipe::pipe().ok()?;
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&[writer.as_fd()])).ok()?;
+    control.push(ScmRights([writer.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty()).ok()?;
     drop(writer);
 

@@ -117,7 +117,7 @@ fn send(random: &mut Random, here: &Connected, account: &mut Account) {
     let start = random.below(8);
     let mut control = ControlWriter::new(&mut memory[start..]);
     for _ in 0..random.below(3) {
-        control.push(&ScmRights::new(&borrowed)).unwrap();
+        control.push(ScmRights(&borrowed)).unwrap();
     }
     if sendmsg(here, &[IoSlice::new(b"sent")], &control, SendFlags::empty()).is_ok() {
         account.insert("sent");

@@ -29,8 +29,8 @@ impl Question {
         set_delivery::<IpTos>(&peer, true).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpTos, UdpSegment) }>::new();
         let mut control = space.writer();
-        control.push(&IpTos(self.tos)).unwrap();
-        self.segment.map_or(Ok(()), |size| control.push(&UdpSegment(size))).unwrap();
+        control.push(IpTos(self.tos)).unwrap();
+        self.segment.map_or(Ok(()), |size| control.push(UdpSegment(size))).unwrap();
         let to = SocketAddrV4::new(self.to, port);
         let sent = sendmsg_addr(&peer, &to, &[IoSlice::new(self.data)], &control, SendFlags::empty());
         assert_eq!(sent, Ok(self.data.len()));
@@ -84,9 +84,9 @@ fn each_answer_comes_from_where_its_question_went() {
         assert_eq!(message.find::<UdpGro>(), size);
         assert_eq!(message.data(), question.data);
 
-        control.push(&IpPktinfo::from_source(info.spec_dst)).unwrap();
-        control.push(&IpTos(question.tos)).unwrap();
-        question.segment.map_or(Ok(()), |size| control.push(&UdpSegment(size))).unwrap();
+        control.push(IpPktinfo::from_source(info.spec_dst)).unwrap();
+        control.push(IpTos(question.tos)).unwrap();
+        question.segment.map_or(Ok(()), |size| control.push(UdpSegment(size))).unwrap();
         let address = address.insert(message.address().unwrap().clone());
         let (_, bytes) = message.into_parts();
         bytes.make_ascii_uppercase();

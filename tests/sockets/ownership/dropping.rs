@@ -202,7 +202,7 @@ fn at_every_misalignment() {
         let mut control = ancillary::ControlWriter::new(&mut memory[misalignment..misalignment + 32]);
         let sent = files(3);
         let descriptors = borrowed(&sent);
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, rustix::net::SendFlags::empty()).unwrap();
         let mut received = receive(&there, &mut [0], &mut memory[misalignment..misalignment + 64]).complete().unwrap();
         assert!(

@@ -196,7 +196,7 @@ fn a_batch_is_sent() {
     let borrowed = [descriptor.as_fd()];
     let mut space = ControlSpace::<64>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&borrowed)).unwrap();
+    control.push(ScmRights(&borrowed)).unwrap();
     let (data, empty) = ([IoSlice::new(b"a "), IoSlice::new(b"datagram")], ControlWriter::empty());
     let mut messages = [SendSlot::new(&data, &control), SendSlot::new(&data[..1], &empty), SendSlot::empty()];
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(3));
