@@ -384,10 +384,11 @@ impl<'a> ControlWriter<'a> {
     /// How long a message of so many descriptors more is, if it may be written and there is room for it.
     #[inline]
     fn admit_descriptors(&self, count: usize, max: usize) -> Result<usize, PushError> {
-        // Exact, unless an iterator claims more than there can be.
-        let total = self.written.descriptors.saturating_add(count);
-        if total > max {
-            return Err(PushError::TooManyDescriptors { count: total, max });
+        // The sum is exact where the first comparison says that it is small.
+        if count > max || self.written.descriptors.wrapping_add(count) > max {
+            // An iterator may claim more than there can be.
+            let count = self.written.descriptors.saturating_add(count);
+            return Err(PushError::TooManyDescriptors { count, max });
         }
         let payload = count.saturating_mul(SLOT);
         match (Layout::NATIVE.len(payload), self.available()) {

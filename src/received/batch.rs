@@ -163,7 +163,8 @@ impl<'b> ReceivedBatch<'b> {
         // SAFETY: the call with both has said that it received this message.
         let (filled, bytes) = unsafe { slot.filled(room) };
         // SAFETY: the system has filled it in that call, and the caller promises that there is no other owner.
-        let (received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
+        let (mut received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
+        received.own_nothing_of_the_internet();
         ReceivedMessage::of_slices(received, data)
     }
 

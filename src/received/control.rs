@@ -284,6 +284,12 @@ impl<'c> ReceivedControl<'c> {
         None
     }
 
+    /// Gives up what this owns: nothing is closed.
+    #[inline]
+    pub(super) const fn own_nothing(&mut self) {
+        self.owns = false;
+    }
+
     /// Sets close-on-exec where the system could not do it while receiving.
     pub(super) fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
         let mut walk = self.walk();
