@@ -54,6 +54,9 @@ impl Written {
     };
 }
 
+/// Memory for a message: for its header, and for its payload with the padding after it.
+type Place<'m> = (&'m mut [MaybeUninit<u8>], &'m mut [MaybeUninit<u8>]);
+
 /// What a payload is made from.
 enum Payload<'p> {
     Bytes(&'p [u8]),
@@ -295,7 +298,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// The place of a message of `len` bytes, its padding zeroed: for the header, and for the payload and the padding after
     /// it. `None` if there is no room. (`.ci/lemmas` has this once more.)
     #[inline]
-    fn place(&mut self, len: usize) -> Option<(&mut [MaybeUninit<u8>], &mut [MaybeUninit<u8>])> {
+    fn place(&mut self, len: usize) -> Option<Place<'_>> {
         let layout = self.layout.layout();
         let free = self.memory.get_mut(self.written.bytes..).filter(|free| free.len() >= len)?;
         let padded = layout.padded(len);
