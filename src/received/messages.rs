@@ -1,9 +1,8 @@
 use super::descriptors::{Descriptor, DescriptorSlots, Descriptors, DescriptorsOrSlots};
 use super::walk::Walk;
 use crate::control::{ControlError, ControlMessage};
-use crate::message::NoDescriptor;
 #[cfg(linux_kernel)]
-use crate::message::{ControlKind, ScmCredentials, ScmPidfd, ScmSecurity};
+use crate::message::{ControlKind, NoDescriptor, ScmCredentials, ScmPidfd, ScmSecurity};
 use crate::platform;
 use core::fmt;
 use core::iter::FusedIterator;
