@@ -92,8 +92,8 @@ mod demonstration {
                 let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
                 let slices = &mut [IoSliceMut::new(&mut data)];
                 let received = recvmsg(socket, slices, &mut space, RecvFlags::empty())?;
-                let mut received = received.complete().map_err(io::Error::other)?;
-                let descriptor = received.take_descriptors().map_err(io::Error::other)?.next();
+                let mut received = received.complete()?;
+                let descriptor = received.take_descriptors()?.next();
                 Ok((received.bytes(), descriptor))
             };
             // If the task is dropped while it waits here, nothing was received yet: what is received is returned at once.
