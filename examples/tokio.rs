@@ -28,7 +28,6 @@ mod demonstration {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::error::Error;
-    use std::io;
     use std::sync::Arc;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;

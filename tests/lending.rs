@@ -101,9 +101,9 @@ fn every_list_of_what_has_a_descriptor() {
     assert_pushes!(Some(&owned[1]), both[1..]);
     assert_pushes!(&files, numbers_of(&files));
     assert_pushes!(files.iter().rev(), [files[1].as_raw_fd(), files[0].as_raw_fd()]);
-    assert_pushes!([&stream], vec![stream.as_raw_fd()]);
-    assert_pushes!(mixed, vec![stream.as_raw_fd(), both[0]]);
-    assert_pushes!(&boxed, vec![stream.as_raw_fd()]);
+    assert_pushes!([&stream], [stream.as_raw_fd()]);
+    assert_pushes!(mixed, [stream.as_raw_fd(), both[0]]);
+    assert_pushes!(&boxed, [stream.as_raw_fd()]);
 }
 
 /// What it says is a hint: the bytes are those of an array, however many it gives.

@@ -113,6 +113,7 @@ fn all_ways_to_walk_give_the_same() {
             "next",
             |received| {
                 let (mut taking, mut all) = (received.take_descriptors().unwrap(), Vec::new());
+                #[expect(clippy::while_let_on_iterator, reason = "a `for` could walk by another method")]
                 while let Some(descriptor) = taking.next() {
                     all.push(raw(descriptor));
                 }
@@ -187,6 +188,7 @@ fn all_ways_to_walk_give_the_same() {
     assert_eq!(received_of(&mut control).take_descriptors().unwrap().count(), 6);
 }
 
+#[expect(clippy::iter_nth_zero, reason = "it is a way to walk")]
 fn what_is_skipped_is_closed_at_once() {
     let sent = files(4);
     let numbers = ownerless_duplicates(&sent);
