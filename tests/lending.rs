@@ -362,3 +362,20 @@ fn descriptors_of_a_tuple_that_failed_are_not_counted() {
         assert_eq!(control.push((Some(ScmRights([lent])), Raw(1))), Err(error));
     }
 }
+
+/// However they came, those that were pushed count.
+#[test]
+fn descriptors_of_an_inexact_iterator_are_counted() {
+    let lent = &files(1)[0];
+    let max = SCM_MAX_FD.min(300);
+    for least in [0, 1, max / 2, max] {
+        let mut memory = [0xee; 4096];
+        let mut control = ControlWriter::new(&mut memory);
+        let some = |count| ScmRights(Says(std::iter::repeat_n(lent, count), (least.min(count), None)));
+        control.push(some(max / 2)).unwrap();
+        control.push(some(max - max / 2)).unwrap();
+        if max == SCM_MAX_FD {
+            assert_eq!(control.push(some(1)), Err(PushError::TooManyDescriptors { count: max + 1, max }), "{least}");
+        }
+    }
+}
