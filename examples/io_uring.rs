@@ -231,9 +231,9 @@ mod receiver {
             // much of this buffer was filled. It is given back below, when nobody looks at it any more.
             let message = unsafe { self.header.received(&mut self.buffers.memory(buffer)[..filled]) };
             // From here on every descriptor has an owner.
-            let looked = message.map(look).map_err(io::Error::other);
+            let looked = message.map(look);
             self.buffers.give(buffer);
-            looked
+            Ok(looked?)
         }
 
         /// Sends an answer, and waits until that is done.

@@ -141,6 +141,7 @@ fn sending_and_receiving_a_batch() {
 /// What is seldom called: drawing, translating, credentials, addresses, headers, results that are not wanted.
 #[cfg(target_os = "linux")]
 fn the_rest() {
+    use ancillary::control::ControlMemory;
     use ancillary::message::ScmCredentials;
     use ancillary::sendmsg_addr;
     use ancillary::socket::{SendHeader, sendmsg_raw};
@@ -154,7 +155,7 @@ fn the_rest() {
         let mut bytes = [0; 128];
         let mut writer = ControlWriter::with_layout(Layout::DARWIN, &mut bytes);
         writer.push_raw(41, 50, &[1; 20]).ok()?;
-        let mut drawing = Drawing { bytes: [0; 256], used: 0 };
+        let mut drawing = Drawing { bytes: [0; 512], used: 0 };
         write!(drawing, "{}", ControlMessages::with_layout(Layout::DARWIN, writer.as_bytes())).ok()?;
         let mut other = [0; 128];
         let mut translated = ControlWriter::with_layout(Layout::NATIVE, &mut other);
@@ -169,10 +170,14 @@ fn the_rest() {
         let header = SendHeader::with_bytes(&data, control.as_bytes());
         // SAFETY: the header is prepared and lives until after the call; it has no descriptors.
         unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
+        // SAFETY: the same.
+        unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
         let received = recvmsg(&there, &mut [IoSliceMut::new(&mut [0])], &mut space, RecvFlags::empty()).ok()?;
         received.find::<ScmCredentials>()?.ok()?;
         assert!(received.messages().clamped().is_none());
-        write!(drawing, "{}", received.truncated()).ok()?;
+        assert!(received.incomplete().is_none());
+        let cut = recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::empty()).ok()?;
+        write!(drawing, "{}", cut.complete().err()?).ok()?;
         Some(drawing.used)
     });
     assert!(done.is_some_and(|drawn| drawn > 0));
@@ -180,7 +185,7 @@ fn the_rest() {
 
 #[cfg(target_os = "linux")]
 struct Drawing {
-    bytes: [u8; 256],
+    bytes: [u8; 512],
     used: usize,
 }
 

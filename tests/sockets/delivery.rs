@@ -4,7 +4,8 @@ use crate::kernel::urgent_data_on_unix_sockets;
 use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmRights;
-use ancillary::{ControlSpace, Message, control_space, recvmsg_inheritable, sendmsg};
+use ancillary::socket::RecvOptions;
+use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -82,7 +83,7 @@ fn close_on_exec_is_the_default_and_not_inherited() {
     let mut room = [0; 64];
     let mut data = [0; 1];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = recvmsg_inheritable(&there, &mut slices, &mut room, RecvFlags::empty()).unwrap();
+    let mut received = recvmsg(&there, &mut slices, &mut room, RecvOptions::new().inheritable()).unwrap();
     assert!(!is_close_on_exec(&take_all(&mut received)[0]));
     drop(received);
 
@@ -104,7 +105,7 @@ fn an_empty_list_arrives_as_nothing() {
         for lists in [[&descriptors[..], &[]], [&[], &descriptors[..]]] {
             let mut space = ControlSpace::<{ control_space!(ScmRights[0], ScmRights[1]) }>::new();
             let mut control = space.writer();
-            lists.iter().for_each(|list| control.push(ScmRights(list)).unwrap());
+            lists.iter().for_each(|list| control.push(ScmRights(*list)).unwrap());
             sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
             let mut received = receive(&there, &mut [0], &mut room);
             assert_eq!(received.messages().count(), 1);

@@ -95,7 +95,7 @@ fn both_packet_infos_on_a_socket_of_both_families() {
     set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
     here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
     let mut space = ControlSpace::<{ control_space!(IpPktinfo, Ipv6Pktinfo) }>::new();
-    let mut received = arrived(&there, &mut [0], &mut space);
+    let received = arrived(&there, &mut [0], &mut space);
     let of_ipv6 = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
     let of_ipv4 = received.find::<IpPktinfo>().unwrap().unwrap();
     assert_eq!((of_ipv6.addr, of_ipv4.addr), (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), Ipv4Addr::LOCALHOST));

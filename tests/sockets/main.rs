@@ -25,8 +25,6 @@ mod internet_limits;
 #[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
-mod known_wrong;
-#[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]
 mod netlink;
@@ -44,6 +42,8 @@ mod random_faults;
 mod recvmsg_out;
 #[cfg(target_os = "linux")]
 mod resource_faults;
+#[cfg(target_os = "linux")]
+mod retrying;
 #[cfg(io_uring_crate)]
 mod ring;
 #[cfg(target_os = "linux")]
@@ -94,7 +94,7 @@ fn main() -> std::process::ExitCode {
         error_queue::streams::TESTS,
         netlink::TESTS,
         closing::TESTS,
-        known_wrong::TESTS,
+        retrying::TESTS,
         names::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]

@@ -5,7 +5,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmRights;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, MultishotHeader, RecvmsgOutError};
-use ancillary::{ControlError, Message, Truncated, control_space};
+use ancillary::{ControlError, Message, control_space};
 use linux_raw_sys::io_uring::io_uring_recvmsg_out;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
@@ -237,23 +237,22 @@ fn hostile_lengths() {
 }
 
 fn flags_are_told() {
-    for (flags, truncated) in [
-        (0, Truncated::empty()),
-        (libc::MSG_TRUNC, Truncated::DATA),
-        (libc::MSG_CTRUNC, Truncated::CONTROL),
-        (libc::MSG_TRUNC | libc::MSG_CTRUNC | libc::MSG_EOR, Truncated::all()),
+    for (flags, expected) in [
+        (0, NOTHING),
+        (libc::MSG_TRUNC, DATA),
+        (libc::MSG_CTRUNC, CONTROL),
+        (libc::MSG_TRUNC | libc::MSG_CTRUNC | libc::MSG_EOR, BOTH),
     ] {
         // Linux echoes this one.
         let plan = Plan { payload: b"data", flags: flags as u32 | CLOEXEC_ON_RECEIVE.bits(), ..PLAIN };
         let mut bytes = plan.bytes();
         let message = plan.header().split(&bytes).unwrap();
         assert_eq!(message.flags(), ReturnFlags::from_bits_retain(flags as u32));
-        assert_eq!(message.data_truncated(), truncated.contains(Truncated::DATA));
-        assert_eq!(message.control_truncated(), truncated.contains(Truncated::CONTROL));
+        assert_eq!((message.data_truncated(), message.control_truncated()), expected);
         // SAFETY: there is nothing in it that could be owned.
         let received = unsafe { plan.header().received(&mut bytes) }.unwrap();
         assert_eq!(received.flags(), ReturnFlags::from_bits_retain(flags as u32));
-        assert_eq!(received.truncated(), truncated);
+        assert_eq!(lost(received.incomplete()), expected);
     }
 
     // The true length of a datagram, as `MSG_TRUNC` asks for it, and a buffer that somebody has cut.
@@ -266,7 +265,7 @@ fn flags_are_told() {
         // SAFETY: there is nothing in it that could be owned.
         let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (1000, &b"data"[..]));
-        assert_eq!(received.complete().err(), Some(Truncated::DATA));
+        assert_eq!(lost(received.complete().err()), DATA);
     }
 }
 

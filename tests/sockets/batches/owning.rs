@@ -101,7 +101,8 @@ fn descriptors_are_close_on_exec_by_default() {
         assert!(take_all(&mut message).iter().all(is_close_on_exec));
     }
     send_numbered(&here, 2, 2);
-    for mut message in recvmmsg_inheritable(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap() {
+    let inheritable = RecvOptions::with_flags(RecvFlags::DONTWAIT).inheritable();
+    for mut message in recvmmsg(&there, &mut slots, &mut rooms, inheritable, None).unwrap() {
         assert!(message.flags().is_empty());
         assert!(!take_all(&mut message).iter().any(is_close_on_exec));
     }

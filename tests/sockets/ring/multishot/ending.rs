@@ -24,7 +24,7 @@ fn a_buffer_that_is_too_short() {
             Some(error) => shots.ends_with(error),
             // There is no room for data, and that is told.
             None => drop(shots.next(|received, data| {
-                assert_eq!((data.len(), received.truncated()), (0, Truncated::DATA));
+                assert_eq!((data.len(), lost(received.incomplete())), (0, DATA));
             })),
         }
     }
