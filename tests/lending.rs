@@ -324,7 +324,8 @@ fn of_a_tuple_that_fails_nothing_is_pushed() {
     control.push(Raw(6)).unwrap();
     let before = control.as_bytes().to_vec();
     let too_long = || Raw(ROOM);
-    let pushes: [&dyn Fn(&mut ControlWriter<'_>) -> Result<(), PushError>; 7] = [
+    type Push<'p> = &'p dyn Fn(&mut ControlWriter<'_>) -> Result<(), PushError>;
+    let pushes: [Push<'_>; 7] = [
         &|control| control.push(Some(too_long())),
         &|control| control.push((too_long(), Raw(1))),
         &|control| control.push((Raw(1), too_long())),

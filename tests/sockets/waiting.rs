@@ -64,6 +64,12 @@ impl Waiting {
     }
 }
 
+/// Whether a thread of the tests sleeps nowhere but in the calls that it makes.
+pub fn threads_that_sleep_in_calls_alone() -> Result<(), String> {
+    the_kernel_itself("a thread can sleep in the emulator")?;
+    not_watched_by(&["memcheck", "thread"], "has threads sleep in between, for its own reasons")
+}
+
 fn is_asleep(number: i32) -> bool {
     let Ok(facts) = std::fs::read_to_string(format!("/proc/self/task/{number}/stat")) else {
         return false; // it has ended since
@@ -121,12 +127,6 @@ pub fn interrupted_times<T: Send>(count: usize, then: impl FnOnce(), run: impl F
         is_asleep
     };
     with_a_handler(|| meanwhile(act, run))
-}
-
-/// Whether a thread of the tests sleeps nowhere but in the calls that it makes.
-pub fn threads_that_sleep_in_calls_alone() -> Result<(), String> {
-    the_kernel_itself("a thread can sleep in the emulator")?;
-    not_watched_by(&["memcheck", "thread"], "has threads sleep in between, for its own reasons")
 }
 
 /// How many signals have been handled.
