@@ -72,7 +72,9 @@ fn pass<const COUNT: usize, const SPACE: usize>(
     }
     let (mut data, mut space) = ([0], ControlSpace::<SPACE>::new());
     match recvmsg(to, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
-        Ok(mut received) if !received.control_truncated() => received.take_descriptors().map_or(0, |descriptors| descriptors.map(drop).count()),
+        Ok(mut received) if !received.control_truncated() => {
+            received.take_descriptors().map_or(0, |descriptors| descriptors.map(drop).count())
+        }
         _ => 0,
     }
 }
