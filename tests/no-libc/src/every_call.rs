@@ -39,7 +39,7 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let timeout = Some(Duration::from_secs(3600));
     let mut batch = recvmmsg(there, &mut slots, &mut rooms, RecvFlags::empty(), timeout).ok()?;
     for sent in [&b"one"[..], b"three"] {
-        let mut message = batch.next()?;
+        let message = batch.next()?;
         if message.data() != sent || message.find::<ScmCredentials>()?.ok()? != who {
             return None;
         }
