@@ -3,8 +3,8 @@
 use crate::kernel::table::is_closed_on_exec;
 use crate::kernel::{Connected, Delivery, kernel};
 use crate::model::expected;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
-use ancillary::{Received, recvmmsg, recvmsg, recvmsg_inheritable};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
+use ancillary::{Received, recvmmsg, recvmsg};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
 use std::mem::MaybeUninit;
@@ -76,7 +76,9 @@ pub fn receive<R>(socket: &Connected, ask: Ask, then: impl FnOnce(Result<Receive
     let before = kernel().deliveries.len();
     let result = match ask.call() {
         How::Call => then(judged(ask, recvmsg(socket, &mut slices, control, flags))),
-        How::Inheritable => then(judged(ask, recvmsg_inheritable(socket, &mut slices, control, flags))),
+        How::Inheritable => {
+            then(judged(ask, recvmsg(socket, &mut slices, control, RecvOptions::from(flags).inheritable())))
+        }
         How::Header => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
             let mut header = RecvHeader::new(&mut slices, control);
