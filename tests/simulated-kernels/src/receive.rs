@@ -102,14 +102,14 @@ pub fn receive<R>(socket: &Connected, ask: Ask, then: impl FnOnce(Result<Receive
 
 /// What was received, after a look at all of it.
 fn judged(ask: Ask, received: Result<Received<'_>, Errno>) -> Result<Received<'_>, Errno> {
-    let mut received = received?;
+    let received = received?;
     let Delivery { bytes, room, control, .. } = kernel().last().clone();
     assert_eq!((received.bytes(), ask.room), (bytes, room));
     if control.messages.is_empty() && !control.image.is_empty() {
         return Ok(received); // the scenario knows what is in it
     }
     let expected = expected();
-    expected.compare(&mut received);
+    expected.compare(&received);
     // Miri has close-on-exec set on everything.
     if !cfg!(miri) {
         let is_set = match ask.how {

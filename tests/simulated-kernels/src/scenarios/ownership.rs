@@ -271,7 +271,7 @@ fn a_header_is_used_again() {
         let Ok(bytes) = called else { continue };
         // SAFETY: that call has succeeded with these flags.
         let mut message = unsafe { header.received(bytes, CLOEXEC_ON_RECEIVE) };
-        expected().compare(&mut message);
+        expected().compare(&message);
         assert_eq!(message.data(), b"data");
         let first = message.take_descriptors().unwrap().next().unwrap();
         drop(message);
