@@ -18,10 +18,8 @@
 #![no_main]
 
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights, ScmRightsNumbers};
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
-use ancillary::{
-    ControlMessages, ControlSpace, Layout, Message, Received, control_space, recvmsg, recvmsg_inheritable, sendmsg,
-};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, recvmsg_raw};
+use ancillary::{ControlMessages, ControlSpace, Layout, Message, Received, control_space, recvmsg, sendmsg};
 use ancillary_fuzz::owning::{Kind, Model, look, walk};
 use ancillary_fuzz::table::{self, Open, file, open, set_of};
 use ancillary_fuzz::{Arithmetic, Memory, lines};
@@ -346,15 +344,21 @@ fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Op
                 assert!(read.eq(before));
             }
             Use::Complete => {
-                let truncated = received.truncated();
+                let (data, control) = (received.data_truncated(), received.control_truncated());
+                let slot = model.first_error().map(|slot| NoDescriptor { slot });
+                let (control_len, control_room) = (received.control_len(), received.control_room());
+                let is_incomplete = data || control || slot.is_some();
+                assert_eq!(received.incomplete().is_some(), is_incomplete);
                 received = match received.complete() {
                     Ok(received) => {
-                        assert!(truncated.is_empty());
+                        assert!(!is_incomplete);
                         received
                     }
                     Err(told) => {
-                        assert_eq!(told, truncated);
-                        assert!(!truncated.is_empty());
+                        assert!(is_incomplete);
+                        assert_eq!((told.data, told.control, told.slot), (data, control, slot));
+                        assert_eq!((told.control_len, told.control_room), (control_len, control_room));
+                        assert!(control_len <= control_room);
                         assert_eq!(open(), now(taken));
                         return;
                     }
@@ -370,7 +374,7 @@ fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Op
                 assert_eq!(slots, expected);
             }
             Use::Draw => {
-                lines(format_args!("{received:?} {:?} {:?}", *received, received.truncated()));
+                lines(format_args!("{received:?} {:?} {:?}", *received, received.incomplete()));
                 lines(format_args!("{:?}", received.messages().collect::<Vec<_>>()));
                 lines(format_args!("{:?} {:?}", received.messages(), received.raw_messages()));
             }
@@ -398,7 +402,7 @@ fn call<'c>(
     let mut slices = [IoSliceMut::new(data)];
     match call {
         Call::Recvmsg => recvmsg(socket, &mut slices, room, flags),
-        Call::Inheritable => recvmsg_inheritable(socket, &mut slices, room, flags),
+        Call::Inheritable => recvmsg(socket, &mut slices, room, RecvOptions::from(flags).inheritable()),
         Call::Prepared => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
             let mut header = RecvHeader::new(&mut slices, room);

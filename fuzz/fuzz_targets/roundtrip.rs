@@ -219,7 +219,7 @@ fn apply_typed<'fd>(
     operation: &Operation<'_>,
     writer: &mut ControlWriter<'fd>,
     model: &mut Model,
-    descriptors: &[BorrowedFd<'fd>],
+    descriptors: &'fd [BorrowedFd<'fd>],
 ) {
     match *operation {
         Operation::PushRights(count) => {

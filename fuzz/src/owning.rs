@@ -62,6 +62,12 @@ impl Model {
         self.messages.iter().flat_map(rights).collect()
     }
 
+    /// What is in the first slot that holds no descriptor, of those that are owned.
+    pub fn first_error(&self) -> Option<RawFd> {
+        let slots = self.messages.iter().flatten().filter(|_| self.owns).flat_map(|(_, slots, _)| slots);
+        slots.copied().find(|slot| *slot < 0)
+    }
+
     pub fn owned(&self) -> Open {
         self.owned_from(0)
     }

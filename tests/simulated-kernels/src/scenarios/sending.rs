@@ -37,8 +37,10 @@ fn descriptors_are_duplicated_when_they_are_sent() {
         receive(&there, Ask::default(), |received| {
             let mut received = received.unwrap().complete().unwrap();
             assert_eq!(received.bytes(), 10);
+            let mut descriptors = received.take_descriptors().unwrap();
+            assert_eq!(descriptors.len(), files.len());
             for file in &files {
-                assert_leads_to(received.take_descriptors().next().unwrap().unwrap().as_fd(), *file);
+                assert_leads_to(descriptors.next().unwrap().as_fd(), *file);
             }
         });
         assert_closed(&files);
@@ -84,7 +86,7 @@ fn several_messages_of_descriptors() {
     receive(&there, Ask::default(), |received| {
         let mut received = received.unwrap().complete().unwrap();
         assert_eq!(received.messages().count(), messages);
-        assert_eq!(received.take_descriptors().count(), count);
+        assert_eq!(received.take_descriptors().unwrap().count(), count);
     });
     drop(descriptors);
     assert_closed(&files);
@@ -94,7 +96,7 @@ fn no_descriptors() {
     let (here, there) = Connected::pair(Kind::Datagram);
     let mut space = ControlSpace::<64>::new();
     let mut control = space.writer();
-    control.push(ScmRights([])).unwrap();
+    control.push(ScmRights([(); 0].map(|()| there.as_fd()))).unwrap();
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"data")], &control, SendFlags::empty()), Ok(4));
     receive(&there, Ask::default(), |received| {
         let count = received.unwrap().messages().count();
@@ -114,7 +116,7 @@ fn a_stream_without_data() {
     if CHOSEN.streams_pass_without_data {
         receive(&there, Ask::default(), |received| {
             let mut received = received.unwrap();
-            assert_eq!((received.bytes(), received.take_descriptors().count()), (0, 1));
+            assert_eq!((received.bytes(), received.take_descriptors().unwrap().count()), (0, 1));
         });
     }
     assert_eq!(there.waiting(), 0);
