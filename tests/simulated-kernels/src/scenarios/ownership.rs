@@ -247,6 +247,6 @@ fn without_room_nothing_is_owned() {
     let mut slices = [IoSliceMut::new(&mut data)];
     let received =
         ancillary::recvmsg_inheritable(&there, &mut slices, ControlMemory::none(), CLOEXEC_ON_RECEIVE).unwrap();
-    assert_eq!(received.control_truncated(), kernel().rules.no_room_is_told);
+    assert_eq!(received.control_truncated(), kernel().rules.no_room_is_reported);
     assert_closed(&files);
 }
