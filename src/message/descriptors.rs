@@ -10,7 +10,8 @@ use core::iter::FusedIterator;
 use rustix::fd::{BorrowedFd, RawFd};
 use rustix::io::Errno;
 
-/// The most descriptors the system takes in one call, over all `SCM_RIGHTS` messages in it.
+/// The most descriptors the system takes in one call, over all `SCM_RIGHTS` messages in it. (Not every system sends more
+/// than one: [`ScmRights`].)
 ///
 /// Linux 253, macOS and FreeBSD 254, OpenBSD 127, NetBSD 1020; `usize::MAX` where no limit is known. More are refused by
 /// [`ControlWriter::push`], before any call. (musl's own wrapper of the call refuses a little less, with `ENOMEM`.)

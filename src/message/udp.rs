@@ -17,8 +17,10 @@ use core::num::{NonZero, TryFromIntError};
 ///
 /// - with `EINVAL` for more than 64 datagrams, or more than 128 on newer kernels (Linux 6.9; 6.1.192 has 128, 5.10.262
 ///   has 64), and on a socket with `SO_NO_CHECK`;
-/// - with `EMSGSIZE` for a datagram that is longer than the path MTU, or data of more than 65,507 bytes in all (IPv4);
-/// - with `EIO` where the driver cannot compute checksums.
+/// - with `EMSGSIZE` for data of more than 65,507 bytes in all (IPv4), and for a datagram that is longer than the path MTU
+///   (`EINVAL` on kernels before 2025);
+/// - with `EIO` where the datagrams are to be encrypted (IPsec), and on older kernels where the driver cannot compute
+///   checksums.
 ///
 /// Source of truth: udp(7); Linux `net/ipv4/udp.c`, `__udp_cmsg_send` and `udp_send_skb`.
 ///
@@ -57,10 +59,10 @@ impl TryFrom<UdpGro> for UdpSegment {
     ///
     /// # Errors
     ///
-    /// The size is not that of a datagram: no kernel says so.
+    /// The size is not that of a datagram: it is not positive, or longer than any is. No kernel reports that.
     #[inline]
     fn try_from(size: UdpGro) -> Result<Self, TryFromIntError> {
-        size.0.try_into().map(UdpSegment)
+        NonZero::<u16>::try_from(NonZero::<c_int>::try_from(size.0)?).map(|size| UdpSegment(size.get()))
     }
 }
 

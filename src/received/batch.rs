@@ -96,11 +96,7 @@ pub fn recvmmsg<'b>(
     flags: RecvFlags,
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut batch = receive(socket, slots, rooms, flags, timeout, CloseOnExec::Set)?;
-    #[cfg(not(cloexec_on_receive))]
-    batch.set_close_on_exec()?;
-    Ok(batch)
+    receive(socket, slots, rooms, flags, timeout, CloseOnExec::Set)
 }
 
 /// Receives many messages, and leaves the descriptors that arrive inheritable across `exec`.
@@ -149,12 +145,15 @@ fn receive<'b>(
     timeout: Option<Duration>,
     close_on_exec: CloseOnExec,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    let received = socket::receive(socket.as_fd(), slots, rooms, flags, timeout, close_on_exec)?;
+    let (received, flags) = socket::receive(socket.as_fd(), slots, rooms, flags, timeout, close_on_exec)?;
     let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
     let (count, error) = (received.count, received.error);
-    let batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
+    let mut batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
     // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
+    if close_on_exec.is_left_after(flags) {
+        batch.set_close_on_exec()?;
+    }
     Ok(batch)
 }
 
@@ -217,7 +216,6 @@ impl<'b> ReceivedBatch<'b> {
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
-    #[cfg(not(cloexec_on_receive))]
     fn set_close_on_exec(&mut self) -> Result<(), Errno> {
         for index in 0..self.count {
             // SAFETY: nothing was yielded yet, and what is returned is forgotten.

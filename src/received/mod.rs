@@ -16,8 +16,8 @@
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
 //!   never a descriptor.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
-//!   peeked twice and then received has arrived three times. (On a stream, a peek that ends where bytes without
-//!   descriptors end also shows the descriptors of the byte after them.) On other systems what a peek shows is not a descriptor
+//!   peeked twice and then received has arrived three times. (On a stream, a peek that
+//!   fills its slices before it comes to a descriptor shows those that come next in the queue, however far.) On other systems what a peek shows is not a descriptor
 //!   (zeros on Apple's, kernel pointers on FreeBSD and NetBSD): nothing is owned, and the message is
 //!   [`Message::Other`].
 //! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
@@ -54,6 +54,7 @@ mod messages;
 #[cfg(linux_kernel)]
 mod multishot;
 mod receive;
+mod truncated;
 mod with_data;
 
 pub use crate::message::NoDescriptor;
@@ -61,12 +62,12 @@ pub use batch::{ReceivedBatch, recvmmsg, recvmmsg_inheritable};
 pub use descriptors::{Descriptors, TakeDescriptors};
 pub use messages::{Message, Messages};
 pub use receive::{recvmsg, recvmsg_inheritable};
+pub use truncated::Truncated;
 pub use with_data::ReceivedMessage;
 
 use crate::control::{ControlError, ControlMemory, uninit};
 use crate::message::{DecodeError, DecodeMessage};
-use crate::socket::{CLOEXEC_ON_RECEIVE, Filled, Slice};
-use core::error::Error;
+use crate::socket::{Filled, Slice, without_echo};
 use core::fmt;
 use core::mem::MaybeUninit;
 use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
@@ -117,39 +118,6 @@ pub struct Received<'c> {
     /// Whether a walk to the end has taken every descriptor: then there is nothing left to close.
     emptied: bool,
 }
-
-bitflags::bitflags! {
-    /// What did not fit.
-    ///
-    /// ```
-    /// use ancillary::Truncated;
-    ///
-    /// assert_eq!(Truncated::DATA.to_string(), "the data was cut");
-    /// ```
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Truncated: u8 {
-        /// A datagram was longer than the slices: its end is lost.
-        #[doc(alias = "MSG_TRUNC")]
-        const DATA = 1;
-        /// Control messages were lost or cut: the room was too small, or the table of descriptors was full, or a security
-        /// module kept a descriptor back. Linux reports all of these in the same way.
-        #[doc(alias = "MSG_CTRUNC")]
-        const CONTROL = 2;
-    }
-}
-
-impl fmt::Display for Truncated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.contains(Self::DATA), self.contains(Self::CONTROL)) {
-            (true, true) => "the data was cut, and control messages or descriptors were lost",
-            (true, false) => "the data was cut",
-            (false, true) => "control messages or descriptors were lost",
-            (false, false) => "nothing was lost",
-        })
-    }
-}
-
-impl Error for Truncated {}
 
 impl<'c> Received<'c> {
     /// The owner of what a call that this crate knows nothing of has received.
@@ -261,8 +229,9 @@ impl<'c> Received<'c> {
         self.flags
     }
 
-    /// Where the data came from: `None` for a sender without a name. (Linux gives the peer's name on connected
-    /// UNIX-domain sockets too; a TCP stream has none.) From the error queue, it is where the datagram was sent to.
+    /// Where the data came from: on Linux and NetBSD, `None` for a sender without a name. (FreeBSD and OpenBSD give an
+    /// address without a path: read in their sources.) Linux gives the peer's name on connected UNIX-domain sockets too; a
+    /// TCP stream has none. From the error queue, it is where the datagram was sent to.
     ///
     /// It is as the system has it, and a sender chooses its own. The longest path of Linux, 108 bytes, comes with a
     /// terminator that `struct sockaddr_un` has no room for: rustix 1.1 panics if such an address is formatted with `{:?}`
@@ -313,6 +282,7 @@ impl<'c> Received<'c> {
     /// - That every slot has a descriptor: where `SO_PASSPIDFD` is on and the table of descriptors is full, the slot of the
     ///   `SCM_PIDFD` holds an error, and Linux does not report truncation. [`NoDescriptor`] is that error.
     /// - That no message was lost, on a system that [does not report it](crate::received#other-systems).
+    /// - That no descriptor was sent beside urgent data (`MSG_OOB`) on a UNIX-domain stream: Linux drops it without a report.
     ///
     /// ```
     /// use ancillary::control::ControlMemory;
@@ -388,7 +358,6 @@ impl<'c> Received<'c> {
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
-    #[cfg(not(cloexec_on_receive))]
     fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
         let mut messages = self.messages();
         while let Some(descriptors) = messages.next_descriptors() {
@@ -398,19 +367,6 @@ impl<'c> Received<'c> {
         }
         Ok(())
     }
-}
-
-/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
-/// every flag that the call was given.
-#[inline]
-const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
-    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
-    if cfg!(flags_are_echoed) {
-        // These may mean what they say: this crate's own calls do not give them to such a system.
-        let given = ReturnFlags::from_bits_retain(given.bits());
-        echoed = echoed.union(given.difference(ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC)));
-    }
-    returned.difference(echoed)
 }
 
 impl Drop for Received<'_> {

@@ -15,14 +15,15 @@ use rustix::net::RecvFlags;
 ///
 /// On a stream of the UNIX domain, Linux returns bytes that were sent *without* descriptors together with the bytes and
 /// the descriptors that were sent after them: of `4 bytes`, then `1 byte and a descriptor`, one call returns 5 bytes and
-/// the descriptor. It never returns bytes that were sent after those of a descriptor, or two sets of descriptors, in one
-/// call. So which byte a descriptor belongs to is for the protocol to say: most keep one queue of bytes and one of
+/// the descriptor. A call that returns the first byte of a message with descriptors returns no bytes that were sent after
+/// that message, and no call returns two sets of descriptors. (What is left of such a message is bytes like any other, and
+/// joined to what comes after it.) So which byte a descriptor belongs to is for the protocol to say: most keep one queue of bytes and one of
 /// descriptors, or say in the bytes how many descriptors there are. Datagrams and seqpacket messages are not joined.
 ///
 /// # Sockets of other families
 ///
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
-/// families of Linux refuse it, none of which passes descriptors: if a socket that is not of UNIX, IPv4 or IPv6 fails with
+/// families of Linux, which that constant names, refuse it, and pass no descriptors: if one of their sockets fails with
 /// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is three system calls for each
 /// packet of a packet capture (`AF_PACKET`; one asks for the family): call [`recvmsg_inheritable`] there, which adds no flag
 /// to the caller's, and makes one.
@@ -33,8 +34,10 @@ use rustix::net::RecvFlags;
 /// `SO_TIMESTAMPING` or `SO_ZEROCOPY`, for example). It never waits: `EAGAIN` says that the queue is empty, on a socket
 /// that blocks, too. To wait for an entry, wait for `POLLERR` with `poll`.
 ///
-/// An entry is about something that was *sent*. Its first bytes are the data, which may be none; for a datagram,
-/// [`address`](Received::address) is where it was sent to; the control messages say what happened. `IP_RECVERR` (level 0,
+/// An entry is about something that was *sent*; the control messages say what happened. Of an error, the first bytes are the
+/// data that was sent, which may be none, and [`address`](Received::address) is where the datagram was sent to. Of a
+/// timestamp, the bytes are the packet with the headers of its link and its protocols, and there is no address; with
+/// `SOF_TIMESTAMPING_OPT_TSONLY` there are no bytes. `IP_RECVERR` (level 0,
 /// type 11; 32 bytes) or `IPV6_RECVERR` (level 41, type 25; 44 bytes) holds a `struct sock_extended_err` of 16 bytes (errno
 /// in 4 bytes; origin, type and code in one each; one of padding; info and data in 4 each), and the address of the host that
 /// reported it, of family 0 if there is none. On an IPv6 socket, the entries for IPv4 peers are `IPV6_RECVERR`, but are asked
@@ -57,8 +60,8 @@ use rustix::net::RecvFlags;
 /// The last close of an open file can block: that of a TCP socket with `SO_LINGER` and unsent data waits as long as its
 /// owner chose. A descriptor that does not fit, or that is dropped with the [`Received`], is closed by this thread, so a
 /// hostile sender can hold up a call on a socket that does not block. A program that cannot wait takes the descriptors and
-/// closes them on another thread. One that wants none turns `SO_PASSRIGHTS` off, so that its peers cannot send any (Linux
-/// 6.16).
+/// closes them on another thread. One that wants none turns `SO_PASSRIGHTS` off, so that its peers cannot send any from then on
+/// (Linux 6.16).
 ///
 /// # Edition 2021
 ///
@@ -103,11 +106,7 @@ pub fn recvmsg<'c>(
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
 ) -> Result<Received<'c>, Errno> {
-    #[allow(unused_mut, reason = "close-on-exec is set afterwards where the system cannot do it in the call")]
-    let mut received = receive(socket, data, control, flags, CloseOnExec::Set)?;
-    #[cfg(not(cloexec_on_receive))]
-    received.set_close_on_exec()?;
-    Ok(received)
+    receive(socket, data, control, flags, CloseOnExec::Set)
 }
 
 /// Receives data, and control messages beside it, and leaves the descriptors that arrive inheritable across `exec`.
@@ -151,10 +150,13 @@ fn receive<'c>(
     flags: RecvFlags,
     close_on_exec: CloseOnExec,
 ) -> Result<Received<'c>, Errno> {
-    let (bytes, filled) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
+    let (bytes, filled, flags) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
     // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
-    let (received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
+    let (mut received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
     // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
+    if close_on_exec.is_left_after(flags) {
+        received.set_close_on_exec()?;
+    }
     Ok(received)
 }

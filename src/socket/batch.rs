@@ -240,7 +240,8 @@ impl fmt::Debug for RecvSlot {
 #[doc(alias = "MSG_WAITFORONE")]
 pub const WAIT_FOR_ONE: RecvFlags = RecvFlags::from_bits_retain(call::WAIT_FOR_ONE);
 
-/// Receives as many messages as there are both slots and rooms for, and says how many.
+/// Receives as many messages as there are both slots and rooms for, and says how many, and which flags the system was
+/// given.
 ///
 /// Every header is prepared anew from its room. Nothing owns what arrives until it is taken from the rooms.
 #[inline]
@@ -251,7 +252,7 @@ pub(crate) fn receive(
     flags: RecvFlags,
     timeout: Option<Duration>,
     close_on_exec: CloseOnExec,
-) -> Result<Batch, Errno> {
+) -> Result<(Batch, RecvFlags), Errno> {
     let flags = passed_on(close_on_exec.add_to(flags));
     let mut receive = |flags: RecvFlags| {
         let mut count = 0;
@@ -271,9 +272,10 @@ pub(crate) fn receive(
     let received = receive(flags);
     #[cfg(linux_kernel)]
     if received.as_ref().is_err_and(|error| close_on_exec.is_refused(socket, *error)) {
-        return receive(flags.difference(CLOEXEC_ON_RECEIVE));
+        let flags = flags.difference(CLOEXEC_ON_RECEIVE);
+        return receive(flags).map(|batch| (batch, flags));
     }
-    received
+    received.map(|batch| (batch, flags))
 }
 
 /// A header of a batch. The call counts in it.

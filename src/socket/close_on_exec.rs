@@ -53,6 +53,13 @@ impl CloseOnExec {
         }
     }
 
+    /// Whether close-on-exec is still to be set on what a call with these flags has received: where the system has no flag
+    /// for it, or the socket has refused it. (Another thread may have put another socket in its place by then.)
+    #[inline]
+    pub(crate) const fn is_left_after(self, flags: RecvFlags) -> bool {
+        matches!(self, CloseOnExec::Set) && (CLOEXEC_ON_RECEIVE.is_empty() || !flags.contains(CLOEXEC_ON_RECEIVE))
+    }
+
     /// Whether a call has failed because the socket refuses the flag that this has added: the call is then made again
     /// without it.
     ///

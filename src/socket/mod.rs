@@ -101,7 +101,8 @@
 //! On Linux 6.17, give a RECVMSG on a UNIX stream room for 48 bytes of control messages more than it needs, or descriptors
 //! can be lost: if it waits for its message, its first attempt leaves an `SCM_INQ` that was not asked for at the front of
 //! the control buffer, and where the rest is too short for all of an `SCM_RIGHTS`, the length that is reported ends before
-//! it, while its descriptor is open. Linux 6.16, 6.18 and 7.3 do not do this (all measured).
+//! it, while its descriptor is open. (Of a multishot request, the `SCM_INQ` takes the room of others, which are truncated.)
+//! Linux 6.16, 6.18 and 7.3 do not do this (all measured).
 //!
 //! Nothing owns descriptors between the completion and step 4. If you abandon a request that receives, cancel it, and
 //! still handle each of its completions. To close the ring is not enough: Linux cancels its requests some time later, and
@@ -115,7 +116,8 @@
 //!
 //! `unsafe` is here because a system call reads and writes memory through pointers. No safe function of this crate, with
 //! whatever types, flags and sockets safe code gives it, has the kernel keep, read or write memory, or take the number of a
-//! descriptor, beyond the call:
+//! descriptor, beyond the call. (Data is data: what a protocol reads in it is not judged, as it is not by `write`. Some
+//! requests of netlink, for example, name descriptors.)
 //!
 //! - *Memory.* A header is made from borrows that live until the call has returned, and the kernel has copied the data by
 //!   then. The exception is `MSG_ZEROCOPY`, with which Linux reads the data when it is sent, perhaps long after. Any code
@@ -167,7 +169,7 @@ pub use recvmsg_out::{RecvmsgOut, RecvmsgOutError};
 pub use room::RecvRoom;
 #[cfg(linux_kernel)]
 pub(crate) use room::address_at;
-pub(crate) use room::{Filled, Slice, receive_one};
+pub(crate) use room::{Filled, Slice, receive_one, without_echo};
 
 use crate::control::ControlWriter;
 use rustix::fd::AsFd;

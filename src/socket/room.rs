@@ -1,7 +1,5 @@
 use super::backend::{self, MsgHdr};
-#[cfg(linux_kernel)]
-use super::close_on_exec::CLOEXEC_ON_RECEIVE;
-use super::close_on_exec::CloseOnExec;
+use super::close_on_exec::{CLOEXEC_ON_RECEIVE, CloseOnExec};
 use crate::control::ControlMemory;
 use core::ffi::c_void;
 use core::fmt;
@@ -98,6 +96,8 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
 /// As a [`RecvRoom`] and a call on the header it prepares, with the room's parts apart: what the system is not told the
 /// address of can stay in registers.
 ///
+/// Returns the flags that the system was given, too.
+///
 /// # Errors
 ///
 /// Those of the call.
@@ -108,8 +108,9 @@ pub(crate) fn receive_one<'d, 'c>(
     control: impl Into<ControlMemory<'c>>,
     flags: RecvFlags,
     close_on_exec: CloseOnExec,
-) -> Result<(usize, Filled<'d, 'c>), Errno> {
-    let flags = passed_on(close_on_exec.add_to(flags));
+) -> Result<(usize, Filled<'d, 'c>, RecvFlags), Errno> {
+    #[allow(unused_mut, reason = "only Linux has families that refuse one")]
+    let mut flags = passed_on(close_on_exec.add_to(flags));
     let data = (data.as_mut_ptr().cast(), data.len());
     // SAFETY: a system writes bytes that are initialised.
     let control = unsafe { control.into().into_uninit() };
@@ -120,16 +121,17 @@ pub(crate) fn receive_one<'d, 'c>(
     #[cfg(linux_kernel)]
     let received = match received {
         Err(error) if close_on_exec.is_refused(socket, error) => {
+            flags = flags.difference(CLOEXEC_ON_RECEIVE);
             header = header_for(&mut address, data, control);
             // SAFETY: as above.
-            unsafe { backend::recvmsg(socket, &raw mut header, flags.difference(CLOEXEC_ON_RECEIVE).bits()) }
+            unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) }
         }
         received => received,
     };
     let bytes = received?;
     // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed exclusively for
     // `'d`.
-    Ok((bytes, unsafe { filled(&address, data, control, &header) }))
+    Ok((bytes, unsafe { filled(&address, data, control, &header) }, flags))
 }
 
 /// The flags of a call that are given to the system.
@@ -143,6 +145,21 @@ pub(super) const fn passed_on(flags: RecvFlags) -> RecvFlags {
     } else {
         flags
     }
+}
+
+/// The flags a call has returned, without those that the system only echoes: `MSG_CMSG_CLOEXEC` on Linux, and on NetBSD
+/// every flag that the call was given.
+#[inline]
+pub(crate) const fn without_echo(returned: ReturnFlags, given: RecvFlags) -> ReturnFlags {
+    let mut echoed = ReturnFlags::from_bits_retain(CLOEXEC_ON_RECEIVE.bits());
+    if cfg!(flags_are_echoed) {
+        // These may mean what they say: this crate's own calls do not give the first two to such a system.
+        let meaningful = ReturnFlags::TRUNC.union(ReturnFlags::CTRUNC).union(ReturnFlags::OOB).union(ReturnFlags::EOR);
+        // A batch that waits for its first message only is given this for the others.
+        let given = given.union(RecvFlags::DONTWAIT);
+        echoed = echoed.union(ReturnFlags::from_bits_retain(given.bits()).difference(meaningful));
+    }
+    returned.difference(echoed)
 }
 
 /// A header for one call, every field of it set.

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use crate::tests;
-use crate::waiting::{Waiting, meanwhile};
+use crate::waiting::{Waiting, meanwhile, threads_that_sleep_in_calls_alone};
 use ancillary::Truncated;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
-tests![closing_can_wait_for_as_long_as_the_sender_chooses];
+tests![closing_can_wait_for_as_long_as_the_sender_chooses if threads_that_sleep_in_calls_alone];
 
 /// A connection over TCP whose closing waits until the peer has read what was written: the end to close, and the peer.
 fn lingering() -> (TcpStream, TcpStream) {

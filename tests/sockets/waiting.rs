@@ -1,5 +1,6 @@
 //! Calls that wait, and what ends that: another thread, which looks at the one that waits, or signals.
 
+use crate::harness::{not_watched_by, the_kernel_itself};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -51,6 +52,12 @@ impl Waiting {
         self.number.store(number as i32, SeqCst);
         run()
     }
+}
+
+/// Whether a thread of the tests sleeps nowhere but in the calls that it makes.
+pub fn threads_that_sleep_in_calls_alone() -> Result<(), String> {
+    the_kernel_itself("a thread can sleep in the emulator")?;
+    not_watched_by(&["memcheck", "thread"], "has threads sleep in between, for its own reasons")
 }
 
 fn is_asleep(number: i32) -> bool {
