@@ -1,4 +1,4 @@
-//! Lines for whoever runs the program, without a lock: Miri does not have what those of the BSDs need.
+//! Lines of output, written without a lock: Miri does not have what those of the BSDs need.
 
 pub fn line(text: &str) {
     #[cfg(not(miri))]

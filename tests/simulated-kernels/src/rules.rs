@@ -100,16 +100,16 @@ pub struct Rules {
     /// Whether `msg_controllen` rounds a message up that was cut, if another one was to follow.
     pub cut_is_rounded_up: bool,
     /// Whether `MSG_CTRUNC` says that there was no room at all.
-    pub no_room_is_told: bool,
+    pub no_room_is_reported: bool,
     /// Whether `MSG_CTRUNC` says that messages were lost where the room ended with a message before them.
-    pub exact_end_is_told: bool,
+    pub exact_end_is_reported: bool,
     pub full_table: FullTable,
     pub peek: Peek,
     /// Whether the call can set close-on-exec.
     pub close_on_exec_in_call: bool,
     pub echo: Echo,
     /// Whether a call with `MSG_TRUNC` returns the length of the datagram.
-    pub tells_true_length: bool,
+    pub returns_true_length: bool,
     pub unnamed: Unnamed,
     pub kept: Kept,
     pub several: Several,
@@ -133,13 +133,13 @@ const LINUX: Rules = Rules {
     padding_has_to_fit: false,
     last_padding_counts: true,
     cut_is_rounded_up: false,
-    no_room_is_told: true,
-    exact_end_is_told: true,
+    no_room_is_reported: true,
+    exact_end_is_reported: true,
     full_table: FullTable::Part,
     peek: Peek::Duplicates,
     close_on_exec_in_call: true,
     echo: Echo::CloseOnExec,
-    tells_true_length: true,
+    returns_true_length: true,
     unnamed: Unnamed::Nothing,
     kept: Kept::Errors,
     several: Several::Merged,
@@ -159,14 +159,14 @@ const APPLE: Rules = Rules {
     padding_has_to_fit: true,
     last_padding_counts: true,
     cut_is_rounded_up: false,
-    no_room_is_told: false,   // assumed
-    exact_end_is_told: false, // assumed
+    no_room_is_reported: false,   // assumed
+    exact_end_is_reported: false, // assumed
     full_table: FullTable::Fails,
     peek: Peek::Zeros,
     close_on_exec_in_call: false,
     echo: Echo::None,
-    tells_true_length: false,  // assumed
-    unnamed: Unnamed::Nothing, // assumed
+    returns_true_length: false, // assumed
+    unnamed: Unnamed::Nothing,  // assumed
     kept: Kept::NoBatches,
     several: Several::Refused,
     foreign: Foreign::Refused,
@@ -184,13 +184,13 @@ const FREEBSD: Rules = Rules {
     padding_has_to_fit: true,
     last_padding_counts: true,
     cut_is_rounded_up: false,
-    no_room_is_told: false, // assumed
-    exact_end_is_told: true,
+    no_room_is_reported: false, // assumed
+    exact_end_is_reported: true,
     full_table: FullTable::Fails,
     peek: Peek::Records(8),
     close_on_exec_in_call: true,
     echo: Echo::None,
-    tells_true_length: true,   // assumed
+    returns_true_length: true, // assumed
     unnamed: Unnamed::Nothing, // assumed
     kept: Kept::NoBatches,
     several: Several::Each,
@@ -210,13 +210,13 @@ const NETBSD: Rules = Rules {
     padding_has_to_fit: true,
     last_padding_counts: true,
     cut_is_rounded_up: true,
-    no_room_is_told: false,
-    exact_end_is_told: false,
+    no_room_is_reported: false,
+    exact_end_is_reported: false,
     full_table: FullTable::Fails,
     peek: Peek::Records(8),
     close_on_exec_in_call: true,
     echo: Echo::All,
-    tells_true_length: false,
+    returns_true_length: false,
     unnamed: Unnamed::Family,
     kept: Kept::ErrorsAndAgain, // since 2024 `recvmmsg` keeps one after one message only
     several: Several::FirstAlone,
@@ -234,16 +234,16 @@ const OPENBSD: Rules = Rules {
     long_others: TooLong::FullLength, // assumed: as in NetBSD, which has the same ancestor
     padding_has_to_fit: false,
     last_padding_counts: false,
-    cut_is_rounded_up: true,  // assumed
-    no_room_is_told: false,   // assumed
-    exact_end_is_told: false, // assumed
+    cut_is_rounded_up: true,      // assumed
+    no_room_is_reported: false,   // assumed
+    exact_end_is_reported: false, // assumed
     full_table: FullTable::Fails,
     peek: Peek::Records(16), // assumed: its `struct fdpass` has 16 bytes
     close_on_exec_in_call: true,
-    echo: Echo::None,          // assumed
-    tells_true_length: false,  // assumed
-    unnamed: Unnamed::Nothing, // assumed
-    kept: Kept::Errors,        // assumed
+    echo: Echo::None,           // assumed
+    returns_true_length: false, // assumed
+    unnamed: Unnamed::Nothing,  // assumed
+    kept: Kept::Errors,         // assumed
     several: Several::Refused,
     foreign: Foreign::Refused,
     leftover_is_ignored: false,
@@ -260,13 +260,13 @@ const ILLUMOS: Rules = Rules {
     padding_has_to_fit: true,
     last_padding_counts: true,
     cut_is_rounded_up: false,
-    no_room_is_told: true,
-    exact_end_is_told: true,
+    no_room_is_reported: true,
+    exact_end_is_reported: true,
     full_table: FullTable::Fails,
     peek: Peek::Records(8),
     close_on_exec_in_call: true,
     echo: Echo::None,
-    tells_true_length: false,
+    returns_true_length: false,
     unnamed: Unnamed::Nothing,
     kept: Kept::NoBatches,
     several: Several::Each,

@@ -75,14 +75,14 @@ fn copy_all(
     out: &mut CopiedOut,
 ) -> Result<(), c_int> {
     if room == 0 {
-        out.truncated = rules.no_room_is_told && !items.is_empty();
+        out.truncated = rules.no_room_is_reported && !items.is_empty();
         return Ok(());
     }
     for (index, item) in items.iter().enumerate() {
         let follows = index + 1 < items.len();
         let left = room.saturating_sub(out.len);
         if left == 0 {
-            out.truncated |= rules.exact_end_is_told;
+            out.truncated |= rules.exact_end_is_reported;
             break;
         }
         let shown = what_is_shown(rules, item, peeks);

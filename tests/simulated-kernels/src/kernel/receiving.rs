@@ -141,7 +141,7 @@ unsafe fn write(
         (*header).msg_controllen = control.len as _;
         (*header).msg_flags = flags;
     }
-    let bytes = if asked & libc::MSG_TRUNC != 0 && rules.tells_true_length { message.data.len() } else { written };
+    let bytes = if asked & libc::MSG_TRUNC != 0 && rules.returns_true_length { message.data.len() } else { written };
     let data = message.data[..written].to_vec();
     (bytes, Delivery { room, asked, flags, bytes, data, name, control })
 }

@@ -94,7 +94,7 @@ impl Table {
 
     /// Closes a descriptor in the program's table that was installed, and that the program knows nothing of.
     pub fn uninstall(&mut self, number: c_int) {
-        // SAFETY: it was installed, and nobody else has heard of it.
+        // SAFETY: it was installed, and the program does not have its number.
         drop(unsafe { OwnedFd::from_raw_fd(number) });
         self.installed -= 1;
         self.left = self.left.map(|left| left + 1);
@@ -102,7 +102,7 @@ impl Table {
 
     /// Whether no descriptor of the file is open.
     pub fn is_closed(&self, file: File) -> bool {
-        // The end of the file: nobody can write to it any more.
+        // The end of the file: every writing end is closed.
         self.read(file) == 0
     }
 

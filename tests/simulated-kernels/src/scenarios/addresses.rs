@@ -72,7 +72,7 @@ fn the_true_length() {
                 let received = received.unwrap();
                 // On NetBSD too, which would return the flag as it was given: the crate does not give it.
                 assert_eq!(received.data_truncated(), is_cut);
-                assert_eq!(received.bytes(), if CHOSEN.tells_true_length { 4 } else { data });
+                assert_eq!(received.bytes(), if CHOSEN.returns_true_length { 4 } else { data });
             });
             let asked = kernel().last().asked & libc::MSG_TRUNC != 0;
             assert_eq!(asked, CHOSEN.name != "netbsd");

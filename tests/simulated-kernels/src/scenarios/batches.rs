@@ -95,7 +95,7 @@ fn an_error_ends_a_batch() {
     let is_loop = CHOSEN.kept == Kept::NoBatches;
     batch(&there, &[64; MANY], RecvFlags::empty(), |received| {
         let received = received.unwrap();
-        // The system keeps it; the loop tells it.
+        // The system keeps it; the loop reports it.
         assert_eq!((received.len(), received.error()), (1, is_loop.then_some(Errno::CONNRESET)));
     });
     if !is_loop {

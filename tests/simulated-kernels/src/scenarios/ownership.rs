@@ -294,6 +294,6 @@ fn without_room_nothing_is_owned() {
         RecvOptions::from(CLOEXEC_ON_RECEIVE).inheritable(),
     )
     .unwrap();
-    assert_eq!(received.control_truncated(), kernel().rules.no_room_is_told);
+    assert_eq!(received.control_truncated(), kernel().rules.no_room_is_reported);
     assert_closed(&files);
 }

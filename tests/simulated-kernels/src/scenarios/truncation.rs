@@ -28,12 +28,12 @@ fn lost(received: Received<'_>) -> (bool, bool) {
 }
 
 /// What a system makes of three descriptors in so much room: how many are delivered, whether it says that it was not all,
-/// and how many stay open under numbers that nobody knows. `None` if the call fails.
+/// and how many stay open under numbers that are in no buffer. `None` if the call fails.
 fn outcome(room: usize) -> Option<(usize, bool, usize)> {
     let (header, len, space) = (abi::header(), abi::len(COUNT * 4), abi::space(COUNT * 4));
     let slots = room.saturating_sub(header) / 4;
     let all = (COUNT, false, 0);
-    let none = |is_told| (0, is_told, 0);
+    let none = |is_reported| (0, is_reported, 0);
     match CHOSEN.name {
         "linux" if slots < COUNT => Some((slots, true, 0)),
         "apple" if room > 0 && room < len => Some((slots, true, COUNT - slots)),
@@ -54,11 +54,11 @@ fn descriptors_in_every_room() {
         there.deliver(message);
         receive(&there, ask, |received| match outcome(room) {
             None => assert_eq!(received.err(), Some(Errno::MSGSIZE), "{room}"),
-            Some((count, is_told, _)) => {
+            Some((count, is_reported, _)) => {
                 let mut received = received.unwrap();
-                assert_eq!(received.control_truncated(), is_told, "{room}");
+                assert_eq!(received.control_truncated(), is_reported, "{room}");
                 assert_eq!(received.take_descriptors().unwrap().count(), count, "{room}");
-                assert_eq!(lost(received), (false, is_told));
+                assert_eq!(lost(received), (false, is_reported));
             }
         });
         let lost = kernel().close_unreported();
@@ -139,7 +139,7 @@ fn the_room_ends_with_a_message() {
         assert_eq!(received.messages().count(), 1);
         match CHOSEN.name {
             "linux" | "freebsd" => assert_eq!(lost(received), (false, true)),
-            // What is lost is not told.
+            // What is lost is not reported.
             "netbsd" => assert!(received.complete().is_ok()),
             _ => {}
         }
@@ -213,7 +213,7 @@ fn data_is_cut() {
         receive(&there, Ask { data: 2, room: 0, ..Ask::default() }, |received| {
             let received = received.unwrap();
             assert_eq!((received.bytes(), received.data_truncated()), (2, is_cut));
-            assert_eq!(lost(received), (is_cut, CHOSEN.no_room_is_told));
+            assert_eq!(lost(received), (is_cut, CHOSEN.no_room_is_reported));
         });
         assert_closed(&files);
     }
