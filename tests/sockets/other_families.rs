@@ -14,8 +14,8 @@ use std::net::{Ipv4Addr, UdpSocket};
 tests![
     a_packet_socket_is_received_from if packet_sockets,
     an_empty_packet_socket_says_so if packet_sockets,
-    a_batch_of_packets if packet_sockets,
-    a_packet_with_its_control_message if packet_sockets,
+    a_batch_of_packets if the_kernels_packet_sockets,
+    a_packet_with_its_control_message if the_kernels_packet_sockets,
     the_flag_is_refused_where_the_caller_gives_it if packet_sockets,
     a_unix_socket_that_refuses_the_call_is_not_asked_again if filters_of_calls,
     an_error_that_was_pending_is_returned if failed_routes,
@@ -48,6 +48,11 @@ fn packet_socket() -> Result<OwnedFd, std::io::Error> {
 
 fn packet_sockets() -> Result<(), String> {
     packet_socket().map(|_| ()).map_err(|error| format!("this process may not have a packet socket ({error})"))
+}
+
+fn the_kernels_packet_sockets() -> Result<(), String> {
+    the_kernel_itself("a batch and the options of a packet socket are not translated")?;
+    packet_sockets()
 }
 
 /// Sends one datagram on the loopback interface.
@@ -255,6 +260,7 @@ fn with_a_failed_route() -> Result<UdpSocket, std::io::Error> {
 }
 
 fn failed_routes() -> Result<(), String> {
+    the_kernel_itself("an error that is pending is not translated")?;
     with_a_failed_route().map(drop).map_err(|error| format!("no error of a route can be made here ({error})"))
 }
 
