@@ -91,7 +91,9 @@ mod sockets {
     fn what_did_not_arrive_is_invalid_data() {
         let (here, there) = UnixDatagram::pair().unwrap();
         here.send(b"data").unwrap();
-        let received = recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::empty()).unwrap();
+        let mut data = [0; 3];
+        let mut slices = [rustix::io::IoSliceMut::new(&mut data)];
+        let received = recvmsg(&there, &mut slices, ControlMemory::none(), RecvFlags::empty()).unwrap();
         assert_is_source(received.complete().unwrap_err(), ErrorKind::InvalidData);
     }
 

@@ -164,7 +164,7 @@ fn the_rest() {
         let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
         let mut control = space.writer();
         control.push(ScmCredentials::of_this_process()).ok()?;
-        let data = [IoSlice::new(b"x")];
+        let data = [IoSlice::new(b"xy")];
         let error = sendmsg_addr(&here, &name, &data, &control, SendFlags::empty()).err()?;
         write!(drawing, "{}", error.raw_os_error()).ok()?;
         let header = SendHeader::with_bytes(&data, control.as_bytes());
@@ -172,11 +172,13 @@ fn the_rest() {
         unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
         // SAFETY: the same.
         unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
-        let received = recvmsg(&there, &mut [IoSliceMut::new(&mut [0])], &mut space, RecvFlags::empty()).ok()?;
+        let received = recvmsg(&there, &mut [IoSliceMut::new(&mut [0; 2])], &mut space, RecvFlags::empty()).ok()?;
         received.find::<ScmCredentials>()?.ok()?;
         assert!(received.messages().clamped().is_none());
         assert!(received.incomplete().is_none());
-        let cut = recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::empty()).ok()?;
+        let mut one = [0];
+        let mut slices = [IoSliceMut::new(&mut one)];
+        let cut = recvmsg(&there, &mut slices, ControlMemory::none(), RecvFlags::empty()).ok()?;
         write!(drawing, "{}", cut.complete().err()?).ok()?;
         Some(drawing.used)
     });
