@@ -87,7 +87,7 @@ mod client {
             let file = files::of(text)?;
             let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
-            control.push(&ScmRights::new(&[file.as_fd()]))?;
+            control.push(ScmRights([file.as_fd()]))?;
             sendmsg(server, &[IoSlice::new(b"shout this")], &control, SendFlags::NOSIGNAL)?;
         }
         sendmsg(server, &[IoSlice::new(b"hello?")], &ControlWriter::empty(), SendFlags::NOSIGNAL)?;
@@ -100,7 +100,8 @@ mod client {
             let (mut data, mut space) = ([0; 64], ControlSpace::<{ control_len!(ScmRights[1]) }>::new());
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut received = recvmsg(server, &mut slices, &mut space, RecvFlags::empty())?.complete()?;
-            match received.take_descriptors().next().transpose()? {
+            let file = received.take_descriptors()?.next();
+            match file {
                 Some(file) => println!("client: sent {question:?}, got {:?}", files::text(&File::from(file))?),
                 None => println!(
                     "client: sent {question:?}, was told {:?}",
@@ -141,7 +142,7 @@ mod server {
     /// The text of the file that has come, in capitals, as a file.
     fn shout(message: ReceivedMessage<'_>) -> Result<File, Box<dyn Error>> {
         let mut message = message.complete()?;
-        let file = File::from(message.take_descriptors().next().ok_or("a message without a file")??);
+        let file = File::from(message.take_descriptors()?.next().ok_or("a message without a file")?);
         let text = files::text(&file)?;
         println!("server: {:?} came with a file: {text:?}", String::from_utf8_lossy(message.data()));
         Ok(files::of(&text.to_uppercase())?)
@@ -230,9 +231,9 @@ mod receiver {
             // much of this buffer was filled. It is given back below, when nobody looks at it any more.
             let message = unsafe { self.header.received(&mut self.buffers.memory(buffer)[..filled]) };
             // From here on every descriptor has an owner.
-            let looked = message.map(look).map_err(io::Error::other);
+            let looked = message.map(look);
             self.buffers.give(buffer);
-            looked
+            Ok(looked?)
         }
 
         /// Sends an answer, and waits until that is done.
@@ -243,7 +244,7 @@ mod receiver {
             let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
             if !files.is_empty() {
-                control.push(&ScmRights::new(files))?;
+                control.push(ScmRights(files))?;
             }
             let data = [IoSlice::new(text.as_bytes())];
             let header = SendHeader::new(&data, &control);

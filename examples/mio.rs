@@ -91,7 +91,7 @@ mod demonstration {
             let descriptors = [self.writer.as_fd()];
             let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
-            control.push(&ScmRights::new(&descriptors))?;
+            control.push(ScmRights(&descriptors))?;
             let number = self.sent.to_ne_bytes();
             match sendmsg(&self.socket, &[IoSlice::new(&number)], &control, SendFlags::NOSIGNAL) {
                 Err(Errno::WOULDBLOCK) => return Ok(false),
@@ -114,7 +114,7 @@ mod demonstration {
             if received.filled(&data) != self.received.to_ne_bytes() {
                 return Err("a message was lost".into());
             }
-            let descriptor = received.take_descriptors().next().ok_or("a message without its descriptor")??;
+            let descriptor = received.take_descriptors()?.next().ok_or("a message without its descriptor")?;
             rustix::io::write(descriptor, b"!")?;
             self.received += 1;
             Ok(true)

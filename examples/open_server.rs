@@ -129,7 +129,7 @@ mod protocol {
         // There is room for the credentials and no room for descriptors: those that a client sends uninvited are closed
         // by the kernel and never get into this process.
         let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
-        let mut received = recvmsg(socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
+        let received = recvmsg(socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
 
         let sender = received.find::<ScmCredentials>().transpose()?;
         // No bytes may be an empty message or the end of the conversation. The kernel signs every message, even an
@@ -155,7 +155,7 @@ mod protocol {
         let mut control = space.writer();
         let (error_number, text) = match answer {
             Ok(file) => {
-                control.push(&ScmRights::new(&[file.as_fd()]))?;
+                control.push(ScmRights([file.as_fd()]))?;
                 (0, "")
             }
             Err(refusal) => (refusal.error_number, refusal.text.as_str()),
@@ -177,10 +177,10 @@ mod protocol {
 
         let answer = received.filled(&data).split_first_chunk();
         let (error_number, text) = answer.ok_or("the server has sent no answer")?;
-        let mut files = received.take_descriptors();
+        let file = received.take_descriptors()?.next();
         // From here on, a file that is not returned is closed, whichever way this function is left.
-        match (i32::from_ne_bytes(*error_number), files.next()) {
-            (0, Some(file)) => Ok(Ok(file?)),
+        match (i32::from_ne_bytes(*error_number), file) {
+            (0, Some(file)) => Ok(Ok(file)),
             (0, None) => Err("the server says that it has opened the file, but has passed none".into()),
             (error_number, None) => Ok(Err(Refusal { error_number, text: String::from_utf8_lossy(text).into_owned() })),
             (_, Some(_)) => Err("the server refuses, but has passed a file".into()),

@@ -28,7 +28,6 @@ mod demonstration {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::error::Error;
-    use std::io;
     use std::sync::Arc;
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
@@ -74,7 +73,7 @@ mod demonstration {
         let descriptors = [writer.as_fd()];
         let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&descriptors))?;
+        control.push(ScmRights(&descriptors))?;
         for number in 0..MESSAGES {
             let number = number.to_ne_bytes();
             let data = [IoSlice::new(&number)];
@@ -92,8 +91,8 @@ mod demonstration {
                 let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
                 let slices = &mut [IoSliceMut::new(&mut data)];
                 let received = recvmsg(socket, slices, &mut space, RecvFlags::empty())?;
-                let mut received = received.complete().map_err(io::Error::other)?;
-                let descriptor = received.take_descriptors().next().transpose().map_err(io::Error::other)?;
+                let mut received = received.complete()?;
+                let descriptor = received.take_descriptors()?.next();
                 Ok((received.bytes(), descriptor))
             };
             // If the task is dropped while it waits here, nothing was received yet: what is received is returned at once.

@@ -106,15 +106,15 @@ mod server {
 
             let mut data = [[IoSlice::new(&[])]; BATCH];
             let mut count = 0;
-            for mut message in batch {
+            for message in batch {
                 served.datagrams += match message.find::<UdpGro>() {
                     Some(Ok(size)) => size.segments(message.data(), message.data_truncated()).len(),
                     _ => 1,
                 };
                 // Where a part was cut off, the rest is not what was asked.
-                let Ok(mut message) = message.complete() else { continue };
+                let Ok(message) = message.complete() else { continue };
                 let Some(address) = message.address().cloned() else { continue };
-                if write_control(&mut message, &mut controls[count]).is_err() {
+                if write_control(&message, &mut controls[count]).is_err() {
                     continue;
                 }
                 addresses[count] = address;
@@ -132,7 +132,7 @@ mod server {
     }
 
     /// Writes the control messages of an answer, from those that came with what was asked.
-    fn write_control(asked: &mut Received<'_>, control: &mut ControlWriter<'_>) -> Result<(), Box<dyn Error>> {
+    fn write_control(asked: &Received<'_>, control: &mut ControlWriter<'_>) -> Result<(), Box<dyn Error>> {
         control.clear();
         for message in asked.messages() {
             let Message::Other(message) = message? else { continue };
@@ -140,13 +140,13 @@ mod server {
                 // The address alone, and the route says which interface. But a link-local one is of one interface only.
                 let Ipv6Pktinfo { addr, ifindex } = info?;
                 let ifindex = if addr.is_unicast_link_local() { ifindex } else { 0 };
-                control.push(&Ipv6Pktinfo { addr, ifindex })?;
+                control.push(Ipv6Pktinfo { addr, ifindex })?;
             } else if let Some(mark) = message.decode::<IpTos>() {
-                control.push(&mark?)?;
+                control.push(mark?)?;
             } else if let Some(mark) = message.decode::<Ipv6Tclass>() {
-                control.push(&mark?)?;
+                control.push(mark?)?;
             } else if let Some(size) = message.decode::<UdpGro>() {
-                control.push(&UdpSegment::try_from(size?)?)?;
+                control.push(UdpSegment::try_from(size?)?)?;
             }
         }
         Ok(())
@@ -253,10 +253,10 @@ mod demonstration {
             let mut space = ControlSpace::<{ control_space!(IpTos, Ipv6Tclass, UdpSegment) }>::new();
             let mut control = space.writer();
             match self.server {
-                SocketAddr::V4(_) => control.push(&IpTos(round))?,
-                SocketAddr::V6(_) => control.push(&Ipv6Tclass(round.into()))?,
+                SocketAddr::V4(_) => control.push(IpTos(round))?,
+                SocketAddr::V6(_) => control.push(Ipv6Tclass(round.into()))?,
             }
-            control.push(&UdpSegment(SIZES[0] as u16))?;
+            control.push(UdpSegment(SIZES[0] as u16))?;
             let data = [round; TOTAL];
             sendmsg_addr(&self.socket, &self.server, &[IoSlice::new(&data)], &control, SendFlags::empty())?;
             Ok(())
@@ -267,7 +267,7 @@ mod demonstration {
             let mut data = [0; TOTAL];
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut space = ControlSpace::<{ control_space!(IpTos, Ipv6Tclass) }>::new();
-            let mut received = recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty())
+            let received = recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty())
                 .map_err(|error| format!("no answer from {}: {error}", self.server))?
                 .complete()?;
             let mark = match self.server {

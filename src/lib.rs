@@ -10,7 +10,7 @@
 //! ```
 //! use ancillary::message::ScmRights;
 //! use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
-//! use rustix::fd::AsFd;
+//! use rustix::fd::{AsFd, OwnedFd};
 //! use rustix::io::{IoSlice, IoSliceMut};
 //! use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 //! # let (socket, peer) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -19,19 +19,21 @@
 //! // The room is a constant, the storage is on the stack, and the compiler knows that the descriptors outlive the buffer.
 //! let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
 //! let mut control = space.writer();
-//! control.push(&ScmRights::new(&[file.as_fd(), log.as_fd()]))?;
+//! control.push(ScmRights([file.as_fd(), log.as_fd()]))?;
 //! sendmsg(&socket, &[IoSlice::new(b"two files")], &control, SendFlags::empty())?;
 //!
 //! // Ignoring any part of this closes what was not taken.
 //! let mut data = [0; 64];
-//! let mut received = recvmsg(&peer, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
-//! for message in received.messages() {
+//! let received = recvmsg(&peer, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
+//! let mut files: Vec<OwnedFd> = Vec::new();
+//! for message in received.into_messages() {
 //!     match message? {
-//!         Message::ScmRights(descriptors) => assert_eq!(descriptors.count(), 2), // each an OwnedFd
+//!         Message::ScmRights(descriptors) => files.extend(descriptors),
 //!         Message::Other(message) => println!("{} {}", message.level(), message.message_type()),
 //!         _ => {}
 //!     }
 //! }
+//! assert_eq!(files.len(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -69,7 +71,7 @@
 //! - Any bytes at any address can be read: reading ends, does not panic, and never yields what is not there.
 //! - A push that fails leaves the buffer as it was. Every byte given to the system is initialised.
 //! - A descriptor that arrives has exactly one owner, from the instant the call returns.
-//! - Truncation is a fact of the result: [`Received::truncated`], [`Received::complete`].
+//! - Truncation is a fact of the result: [`Received::incomplete`], [`Received::complete`].
 //! - Whatever is built here can be handed to a call of yours, and what a call of yours has filled can be handed to
 //!   this: [`socket::SendHeader`], [`socket::RecvHeader`].
 //!
@@ -104,6 +106,8 @@
 extern crate std;
 
 pub mod control;
+#[cfg(feature = "std")]
+mod interop;
 pub mod layout;
 #[cfg(has_native_layout)]
 pub mod message;
@@ -117,7 +121,7 @@ pub mod socket;
 pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Message, Received, Truncated, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
+pub use received::{Incomplete, Message, Received, recvmmsg, recvmsg};
 #[cfg(sockets)]
 pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
 

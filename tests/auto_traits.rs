@@ -3,13 +3,16 @@
 #![cfg(sockets)]
 
 use ancillary::control::{ControlMemory, ControlMessages};
-use ancillary::received::{Descriptors, Message, Messages, Received, ReceivedBatch, ReceivedMessage, TakeDescriptors};
+use ancillary::received::{
+    DescriptorSlots, Descriptors, Message, Messages, RawMessages, Received, ReceivedBatch, ReceivedControl,
+    ReceivedMessage, TakeDescriptors, TakeMessages,
+};
 use ancillary::socket::{RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot};
 use ancillary::{ControlSpace, ControlWriter, recvmsg, sendmsg};
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
-use static_assertions::assert_impl_all;
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::future::{Future, ready};
 
 assert_impl_all!(ControlSpace<64>: Send, Sync);
@@ -26,10 +29,24 @@ assert_impl_all!(RecvSlot: Send, Sync);
 assert_impl_all!(Received<'static>: Send, Sync, Unpin);
 assert_impl_all!(ReceivedMessage<'static>: Send, Sync, Unpin);
 assert_impl_all!(ReceivedBatch<'static>: Send, Sync, Unpin);
-assert_impl_all!(Messages<'static>: Send, Sync);
+assert_impl_all!(ReceivedControl<'static>: Send, Sync, Unpin);
+assert_impl_all!(Messages<'static>: Send, Sync, Clone);
+assert_impl_all!(RawMessages<'static>: Send, Sync, Clone);
+assert_impl_all!(Message<'static, BorrowedFd<'static>>: Send, Sync);
+assert_impl_all!(Descriptors<'static, BorrowedFd<'static>>: Send, Sync);
+assert_impl_all!(DescriptorSlots<'static, BorrowedFd<'static>>: Send, Sync);
+
+// What takes is the owner: it can be sent, and a copy would be a second owner.
+assert_impl_all!(TakeMessages<'static>: Send, Sync);
+assert_not_impl_any!(TakeMessages<'static>: Clone);
 assert_impl_all!(Message<'static>: Send, Sync);
+assert_not_impl_any!(Message<'static>: Clone);
 assert_impl_all!(Descriptors<'static>: Send, Sync);
+assert_not_impl_any!(Descriptors<'static>: Clone);
+assert_impl_all!(DescriptorSlots<'static>: Send, Sync);
+assert_not_impl_any!(DescriptorSlots<'static>: Clone);
 assert_impl_all!(TakeDescriptors<'static>: Send, Sync);
+assert_not_impl_any!(TakeDescriptors<'static>: Clone);
 
 #[cfg(linux_kernel)]
 mod multishot {
@@ -60,8 +77,16 @@ const _: fn(OwnedFd) -> Result<OwnedFd, Errno> = |socket| {
         header.as_mut_ptr();
         let mut received = recvmsg(&socket, &mut slices, &mut room, RecvFlags::empty())?;
         ready(()).await;
-        let mut descriptors = received.take_descriptors();
+        let messages = received.messages();
         ready(()).await;
-        descriptors.next().ok_or(Errno::BADMSG)?.map_err(|_| Errno::BADF)
+        drop(messages);
+        let mut descriptors = received.take_descriptors().map_err(|_| Errno::BADF)?;
+        ready(()).await;
+        let first = descriptors.next().ok_or(Errno::BADMSG);
+        drop(descriptors);
+        let rest = received.into_messages();
+        ready(()).await;
+        drop(rest);
+        first
     })
 };

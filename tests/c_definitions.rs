@@ -74,7 +74,7 @@ fn what_a_call_writes_is_where_the_crate_looks() {
     raw.msg_controllen = one as _;
     raw.msg_flags = libc::MSG_CTRUNC;
     // SAFETY: the header is as after a call that has received 3 bytes and one control message without a descriptor.
-    let mut received = unsafe { header.into_received(3, RecvFlags::empty()) };
+    let received = unsafe { header.into_received(3, RecvFlags::empty()) };
     assert!(received.control_truncated() && !received.data_truncated() && received.address().is_none());
     assert_eq!(received.messages().count(), 1);
 }

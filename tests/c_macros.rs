@@ -25,8 +25,8 @@ fn the_header_is_the_systems() {
 
 #[test]
 fn the_numbers_are_the_systems() {
-    assert_eq!(ScmRights::LEVEL, c_oracle::sol_socket());
-    assert_eq!(ScmRights::TYPE, c_oracle::scm_rights());
+    assert_eq!(<ScmRights>::LEVEL, c_oracle::sol_socket());
+    assert_eq!(<ScmRights>::TYPE, c_oracle::scm_rights());
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn a_push_that_fails_half_way_changes_nothing() {
         const TYPE: i32 = 7;
     }
     impl EncodeMessage<'_> for Two {
-        fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+        fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
             control.push_raw(Self::LEVEL, Self::TYPE, b"one")?;
             control.push_raw(Self::LEVEL, Self::TYPE, &[0; 100])
         }
@@ -26,7 +26,7 @@ fn a_push_that_fails_half_way_changes_nothing() {
     let mut writer = ControlWriter::new(&mut bytes);
     writer.push_raw(280, 6, b"before").unwrap();
     let before = writer.as_bytes().to_vec();
-    assert!(writer.push(&Two).is_err());
+    assert!(writer.push(Two).is_err());
     assert_eq!(writer.as_bytes(), before);
 }
 
@@ -39,9 +39,9 @@ impl<F> ControlKind for Misbehaves<F> {
 }
 
 impl<'fd, F: Fn(&mut ControlWriter<'fd>)> EncodeMessage<'fd> for Misbehaves<F> {
-    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
         (self.0)(control);
-        control.push_raw(ScmRights::LEVEL, ScmRights::TYPE, b"")
+        control.push_raw(<ScmRights>::LEVEL, <ScmRights>::TYPE, b"")
     }
 }
 
@@ -59,7 +59,7 @@ fn a_writer_never_ends_in_the_middle_of_a_message() {
             control.clear();
             after.iter().for_each(|len| raw(control, *len));
         });
-        assert!(writer.push(&misbehaves).is_err());
+        assert!(writer.push(misbehaves).is_err());
         // It is as long as before if that is where a message ends, and empty otherwise.
         let ends: Vec<usize> = after.iter().scan(0, |end, len| Some((*end += space(*len), *end).1)).collect();
         let kept = if ends.contains(&space(before)) { space(before) } else { 0 };
@@ -78,9 +78,9 @@ impl ControlKind for Exchanges<'_> {
 }
 
 impl<'fd> EncodeMessage<'fd> for Exchanges<'fd> {
-    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
         *control = self.0.take().unwrap();
-        control.push_raw(ScmRights::LEVEL, ScmRights::TYPE, b"")
+        control.push_raw(<ScmRights>::LEVEL, <ScmRights>::TYPE, b"")
     }
 }
 
@@ -92,7 +92,7 @@ fn a_writer_that_was_exchanged_ends_where_its_own_messages_end() {
     writer.push_raw(280, 7, b"x").unwrap();
     let mut other = ControlWriter::new(&mut long);
     other.push_raw(280, 7, b"8 bytes!").unwrap();
-    assert!(writer.push(&Exchanges(Cell::new(Some(other)))).is_err());
+    assert!(writer.push(Exchanges(Cell::new(Some(other)))).is_err());
     assert_eq!((writer.used(), writer.available()), (0, 256));
 }
 
@@ -105,12 +105,12 @@ fn what_was_pushed_in_vain_is_not_counted() {
     let half = vec![input.as_fd(); max / 2];
     let mut memory = [0; 8192];
     let mut writer = ControlWriter::new(&mut memory);
-    writer.push(&ScmRights::new(&half)).unwrap();
+    writer.push(ScmRights(&half)).unwrap();
     let pushes = Misbehaves(|control: &mut ControlWriter<'_>| control.push_raw(280, 7, b"in vain").unwrap());
-    assert!(writer.push(&pushes).is_err());
-    writer.push(&ScmRights::new(&half)).unwrap();
+    assert!(writer.push(pushes).is_err());
+    writer.push(ScmRights(&half)).unwrap();
     let error = PushError::TooManyDescriptors { count: max / 2 * 3, max };
-    assert_eq!(writer.push(&ScmRights::new(&half)), if max == SCM_MAX_FD { Err(error) } else { Ok(()) });
+    assert_eq!(writer.push(ScmRights(&half)), if max == SCM_MAX_FD { Err(error) } else { Ok(()) });
 }
 
 /// To be said: what a message has appended before it panics stays, and is whole.
@@ -123,7 +123,7 @@ fn a_push_that_panics_half_way_is_not_taken_back() {
     let mut memory = [0; 64];
     let mut writer = ControlWriter::new(&mut memory);
     writer.push_raw(280, 6, b"before").unwrap();
-    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.push(&panics)));
+    let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.push(panics)));
     assert!(unwound.is_err());
     let payloads: Vec<_> = ControlMessages::new(writer.as_bytes()).map(|message| message.unwrap().payload()).collect();
     assert_eq!(payloads, [b"before", &b"half"[..]]);

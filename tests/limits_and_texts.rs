@@ -261,13 +261,13 @@ mod messages {
         let max = ancillary::message::SCM_MAX_FD.min(300);
         let many = vec![input.as_fd(); max];
         for _ in 0..2 {
-            writer.push(&ScmRights::new(&many)).unwrap();
+            writer.push(ScmRights(&many)).unwrap();
             writer.clear();
         }
-        writer.push(&ScmRights::new(&many)).unwrap();
+        writer.push(ScmRights(&many)).unwrap();
         if max == ancillary::message::SCM_MAX_FD {
             let error = PushError::TooManyDescriptors { count: max + 1, max };
-            assert_eq!(writer.push(&ScmRights::new(&many[..1])), Err(error));
+            assert_eq!(writer.push(ScmRights(&many[..1])), Err(error));
         }
     }
 
@@ -275,7 +275,7 @@ mod messages {
     fn a_kind_is_level_and_type_and_a_length() {
         use ancillary::ControlMessage;
         use ancillary::message::{ControlKind, exactly};
-        let (level, kind) = (ScmRights::LEVEL, ScmRights::TYPE);
+        let (level, kind) = (<ScmRights>::LEVEL, <ScmRights>::TYPE);
         for (level, kind, is) in [(level, kind, true), (level + 1, kind, false), (level, kind + 1, false)] {
             let message = ControlMessage::new(level, kind, &[0; 4]);
             assert_eq!(message.is::<ScmRights>(), is);
@@ -328,7 +328,7 @@ fn credentials_are_process_user_group() {
     assert_eq!(ScmCredentials::decode(&payload), Ok(who));
     let mut bytes = [0; 64];
     let mut writer = ControlWriter::new(&mut bytes);
-    writer.push(&who).unwrap();
+    writer.push(who).unwrap();
     assert_eq!(ControlMessages::new(writer.as_bytes()).next().unwrap().unwrap().payload(), payload);
 }
 
@@ -342,7 +342,7 @@ fn internet_messages_to_the_byte() {
     fn payload<M: for<'fd> ancillary::message::EncodeMessage<'fd>>(message: M) -> Vec<u8> {
         let mut space = ancillary::ControlSpace::<64>::new();
         let mut control = space.writer();
-        control.push(&message).unwrap();
+        control.push(message).unwrap();
         ancillary::ControlMessages::new(control.as_bytes()).next().unwrap().unwrap().payload().to_vec()
     }
 
@@ -360,7 +360,7 @@ fn internet_messages_to_the_byte() {
     assert_eq!(Ipv6Tclass::decode(&[0xff]), Ok(Ipv6Tclass(255)));
     // Case W4: the kernel would send one datagram.
     let refused = PushError::InvalidValue { level: UdpSegment::LEVEL, message_type: UdpSegment::TYPE };
-    assert_eq!(ancillary::ControlWriter::new(&mut [0; 64]).push(&UdpSegment(0)), Err(refused));
+    assert_eq!(ancillary::ControlWriter::new(&mut [0; 64]).push(UdpSegment(0)), Err(refused));
     for ecn in 0..4 {
         assert_eq!((IpTos(0xb8 + ecn).ecn(), Ipv6Tclass(0xb8 + i32::from(ecn)).ecn()), (ecn, ecn));
     }

@@ -50,8 +50,8 @@ fn write<'fd>(
     let mut control = ControlWriter::new(bytes);
     for index in 0..messages {
         match index % 2 {
-            0 => control.push(&ScmRights::new(descriptors))?,
-            _ => control.push(&credentials)?,
+            0 => control.push(ScmRights(descriptors))?,
+            _ => control.push(credentials)?,
         }
     }
     Ok(control.used())
@@ -64,7 +64,7 @@ fn pass<const COUNT: usize, const SPACE: usize>(
 ) -> usize {
     let mut space = ControlSpace::<SPACE>::new();
     let mut control = space.writer();
-    if control.push(&ScmRights::new(descriptors)).is_err() {
+    if control.push(ScmRights(descriptors)).is_err() {
         return 0;
     }
     if sendmsg(from, &[IoSlice::new(b"d")], &control, SendFlags::empty()) != Ok(1) {
@@ -72,7 +72,9 @@ fn pass<const COUNT: usize, const SPACE: usize>(
     }
     let (mut data, mut space) = ([0], ControlSpace::<SPACE>::new());
     match recvmsg(to, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
-        Ok(mut received) if !received.control_truncated() => received.take_descriptors().map(drop).count(),
+        Ok(mut received) if !received.control_truncated() => {
+            received.take_descriptors().map_or(0, |descriptors| descriptors.map(drop).count())
+        }
         _ => 0,
     }
 }
@@ -113,7 +115,7 @@ fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     for _ in 0..turns {
         for (index, control) in controls.iter_mut().enumerate() {
             control.clear();
-            control.push(&IpTos((index % 4) as u8)).expect("there is room");
+            control.push(IpTos((index % 4) as u8)).expect("there is room");
         }
         let slot = |index: usize| SendSlot::new(&data[index], &controls[index]);
         let mut messages: [_; BATCH] = std::array::from_fn(slot);
@@ -126,7 +128,7 @@ fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
 fn receive_batch(socket: &UdpSocket, slots: &mut [RecvSlot], rooms: &mut [RecvRoom<'_, '_>], mut digest: u64) -> u64 {
     let received = recvmmsg(socket, slots, rooms, RecvFlags::empty(), None).expect("they were sent");
     assert_eq!(received.len(), BATCH);
-    for mut message in received {
+    for message in received {
         let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
         let first = message.data().first().map_or(0, |byte| u32::from(*byte));
         digest = mix(mix(mix(digest, message.bytes() as u32), first), mark.into());
@@ -153,13 +155,13 @@ fn echo(echo: &mut Echo) {
             let batch = recvmmsg(&echo.server, &mut slots, &mut rooms, WAIT_FOR_ONE, None).expect("there are some");
             let count = batch.len();
             let places = data.iter_mut().zip(&mut addresses).zip(&mut controls).zip(&mut answers);
-            for (mut message, (((data, address), control), answer)) in batch.zip(places) {
+            for (message, (((data, address), control), answer)) in batch.zip(places) {
                 control.clear();
                 if let Some(Ok(arrived)) = message.find::<IpPktinfo>() {
-                    control.push(&IpPktinfo::from_source(arrived.spec_dst)).expect("there is room");
+                    control.push(IpPktinfo::from_source(arrived.spec_dst)).expect("there is room");
                 }
                 if let Some(Ok(tos)) = message.find::<IpTos>() {
-                    control.push(&tos).expect("there is room");
+                    control.push(tos).expect("there is room");
                 }
                 let address = address.insert(message.address().expect("a sender").clone());
                 *data = [IoSlice::new(message.into_parts().1)];

@@ -100,8 +100,7 @@ impl Echo {
         for index in 0..BATCH {
             let (mut data, mut space) = ([0; DATA], ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new());
             let mut data_slices = [IoSliceMut::new(&mut data)];
-            let mut received =
-                recvmsg(&self.client, &mut data_slices, &mut space, RecvFlags::empty()).expect("an answer");
+            let received = recvmsg(&self.client, &mut data_slices, &mut space, RecvFlags::empty()).expect("an answer");
             assert_eq!((received.bytes(), received.find::<IpTos>()), (DATA, Some(Ok(IpTos(MARK)))));
             drop(received);
             assert_eq!(data, [index as u8; DATA]);

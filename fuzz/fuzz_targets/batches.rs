@@ -257,10 +257,10 @@ impl Sockets {
 fn control<'a>(space: &'a mut Space, message: &PlannedMessage, descriptors: &'a [BorrowedFd<'a>]) -> ControlWriter<'a> {
     let mut control = space.writer();
     if !descriptors.is_empty() {
-        control.push(&ScmRights::new(descriptors)).expect("the room is for all");
+        control.push(ScmRights(descriptors)).expect("the room is for all");
     }
     if message.credentials {
-        control.push(&ScmCredentials::of_this_process()).expect("the room is for all");
+        control.push(ScmCredentials::of_this_process()).expect("the room is for all");
     }
     if message.what == What::Refused {
         control.push_raw(libc::SOL_SOCKET, 77, &[]).expect("the room is for all");
@@ -387,7 +387,7 @@ impl Receive {
             if let Use::Pass = action {
                 continue;
             }
-            compare(&mut message, expected, &sockets.name);
+            compare(&message, expected, &sockets.name);
             match action {
                 Use::Drop | Use::Pass => {}
                 Use::Take(count) => taken.extend(take(&mut message, *count)),
@@ -395,7 +395,8 @@ impl Receive {
                 Use::KeepAndTake(count) => kept.push((message, *count)),
                 Use::Draw => {
                     lines(format_args!("{message:?}"));
-                    lines(format_args!("{:?}", message.into_parts().0.messages().collect::<Vec<_>>()));
+                    lines(format_args!("{:?}", message.messages().collect::<Vec<_>>()));
+                    lines(format_args!("{:?}", message.into_parts().0.into_messages().collect::<Vec<_>>()));
                 }
             }
         }
@@ -408,7 +409,7 @@ impl Receive {
             kept.reverse();
         }
         while !kept.is_empty() {
-            let owned = kept.iter_mut().flat_map(|(message, _)| numbers(message)).collect::<Vec<_>>();
+            let owned = kept.iter().flat_map(|(message, _)| numbers(message)).collect::<Vec<_>>();
             assert_eq!(open(), owned_by(before, taken) | set_of(owned));
             let (mut message, count) = kept.swap_remove(0);
             taken.extend(take(&mut message, count));
@@ -423,20 +424,20 @@ fn owned_by(before: Open, taken: &[OwnedFd]) -> Open {
 }
 
 fn take(message: &mut ReceivedMessage<'_>, count: u8) -> Vec<OwnedFd> {
-    message.take_descriptors().filter_map(Result::ok).take(count.into()).collect()
+    message.take_descriptors().expect("the kernel passes descriptors").take(count.into()).collect()
 }
 
-fn numbers(message: &mut ReceivedMessage<'_>) -> Vec<RawFd> {
+fn numbers(message: &ReceivedMessage<'_>) -> Vec<RawFd> {
     let mut numbers = Vec::new();
     for message in message.messages() {
         if let Ok(Message::ScmRights(descriptors)) = message {
-            numbers.extend(descriptors.iter().flatten().map(|descriptor| descriptor.as_raw_fd()));
+            numbers.extend(descriptors.map(|descriptor| descriptor.as_raw_fd()));
         }
     }
     numbers
 }
 
-fn compare(message: &mut ReceivedMessage<'_>, expected: &Expected, name: &Option<SocketAddrAny>) {
+fn compare(message: &ReceivedMessage<'_>, expected: &Expected, name: &Option<SocketAddrAny>) {
     assert_eq!(message.bytes(), expected.bytes);
     let parts: Vec<_> = message.slices().collect();
     assert_eq!(parts.concat(), expected.data);

@@ -3,9 +3,11 @@
 //! The process can have 128 descriptors, and the target knows at every step which of them are open. Held are
 //!
 //! - that a call which succeeds has opened just what its messages show, and one which fails nothing;
-//! - that a descriptor that was taken is the taker's, and no longer in the `Received`; that all others are closed with
-//!   it, and that no call ever closes what is not its own: neither numbers that lie in the room from before, nor what
-//!   was opened meanwhile under a number that was taken and closed;
+//! - that looking shows what there is and changes nothing; that taking hands over everything, so that what is not taken is
+//!   closed when the walk ends, and what is looked at afterwards are plain bytes; that a walk which is forgotten leaks and
+//!   no more; that descriptors of the peer are taken all or none, if a slot holds an error;
+//! - that no call ever closes what is not its own: neither numbers that lie in the room from before, nor what was opened
+//!   meanwhile under a number that was taken and closed;
 //! - that what arrives is what was sent: all of it in order, or the front of it and a result that says truncated;
 //! - close-on-exec, by every call as it says;
 //! - that in the end the open descriptors are those of the start.
@@ -16,9 +18,9 @@
 #![no_main]
 
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights, ScmRightsNumbers};
-use ancillary::received::Descriptors;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
-use ancillary::{ControlSpace, Layout, Message, Received, control_space, recvmsg, recvmsg_inheritable, sendmsg};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, recvmsg_raw};
+use ancillary::{ControlMessages, ControlSpace, Layout, Message, Received, control_space, recvmsg, sendmsg};
+use ancillary_fuzz::owning::{Kind, Model, look, walk};
 use ancillary_fuzz::table::{self, Open, file, open, set_of};
 use ancillary_fuzz::{Arithmetic, Memory, lines};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -28,7 +30,7 @@ use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut, fcntl_dupfd_cloexec, fcntl
 use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SendFlags, SocketFlags, SocketType, socketpair, sockopt};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 #[derive(Arbitrary, Debug)]
@@ -118,14 +120,23 @@ enum Slot {
 /// What is done with a `Received`.
 #[derive(Arbitrary, Debug)]
 enum Use {
-    /// Takes so many from each message, for as many messages as are given.
+    /// Takes so many from each message, for as many messages as are given, and drops the walk.
     Walk {
         takes: Vec<u8>,
         last_first: bool,
     },
+    /// The same with what borrows the buffer alone, to the end.
+    WalkTheWhole {
+        takes: Vec<u8>,
+    },
     TakeDescriptors(u8),
+    /// All of them, by a fold.
+    TakeAll,
+    /// Walks over so many messages, and forgets the walk.
+    Forget(u8),
     Complete,
     Find,
+    Bytes,
     Draw,
     CloseTaken(u8),
     /// Opens a descriptor: it gets the lowest number that is free.
@@ -195,10 +206,10 @@ impl Sockets {
         let mut space = ControlSpace::<{ control_space!(ScmRights[5], ScmCredentials) }>::new();
         let mut control = space.writer();
         if !descriptors.is_empty() {
-            control.push(&ScmRights::new(&descriptors)).expect("the room is for both");
+            control.push(ScmRights(&descriptors)).expect("the room is for both");
         }
         if send.credentials {
-            control.push(&ScmCredentials::of_this_process()).expect("the room is for both");
+            control.push(ScmCredentials::of_this_process()).expect("the room is for both");
         }
         let data = &[DATA; 8][..usize::from(send.data_len % 9)];
         match sendmsg(&self.there, &[IoSlice::new(data)], &control, SendFlags::DONTWAIT) {
@@ -227,60 +238,8 @@ impl Sockets {
     }
 }
 
-/// The slots of each message, empty for one that has none: the model of a `Received`.
-type Slots = Vec<Vec<RawFd>>;
-
-fn slot_of(descriptor: Result<impl AsFd, NoDescriptor>) -> RawFd {
-    descriptor.map_or_else(|none| none.slot, |descriptor| descriptor.as_fd().as_raw_fd())
-}
-
-fn descriptors<'m>(message: Message<'m>) -> Option<Descriptors<'m>> {
-    match message {
-        Message::ScmRights(descriptors) | Message::ScmPidfd(descriptors) => Some(descriptors),
-        _ => None,
-    }
-}
-
-/// All messages, a clamped one too.
-fn messages<'r>(received: &'r mut Received<'_>) -> Vec<Message<'r>> {
-    let (mut messages, mut all) = (received.messages(), Vec::new());
-    while let Some(message) = messages.next() {
-        all.extend(message.or_else(|error| messages.clamped().ok_or(error)));
-    }
-    all
-}
-
-fn slots(received: &mut Received<'_>) -> Slots {
-    let message_slots = |message| descriptors(message).map_or(Vec::new(), |some| some.iter().map(slot_of).collect());
-    messages(received).into_iter().map(message_slots).collect()
-}
-
-fn owned(slots: &Slots) -> Open {
-    set_of(slots.iter().flatten().copied().filter(|slot| *slot >= 0))
-}
-
-/// Takes the first slots from the model of a message: those without a descriptor stay.
-fn take_from(slots: &mut Vec<RawFd>, count: usize) -> Vec<RawFd> {
-    let first: Vec<_> = slots.drain(..count.min(slots.len())).collect();
-    slots.splice(..0, first.iter().copied().filter(|slot| *slot < 0));
-    first
-}
-
-/// Takes what the model says is next.
-fn take(
-    descriptors: &mut impl Iterator<Item = Result<OwnedFd, NoDescriptor>>,
-    expected: Vec<RawFd>,
-    taken: &mut Vec<OwnedFd>,
-) {
-    for slot in expected {
-        let descriptor = descriptors.next().expect("as many as there are slots");
-        assert_eq!(slot_of(descriptor.as_ref().map_err(|none| *none)), slot);
-        taken.extend(descriptor);
-    }
-}
-
 /// Checks what has arrived against what was sent. The table of descriptors may have been full when it arrived.
-fn compare(received: &mut Received<'_>, receive: &Receive, full: bool, sent: &[Passed]) {
+fn compare(received: &Received<'_>, receive: &Receive, full: bool, sent: &[Passed]) {
     let files = Files::all();
     let truncated = received.control_truncated();
     let mut arrived = Passed::new();
@@ -288,24 +247,18 @@ fn compare(received: &mut Received<'_>, receive: &Receive, full: bool, sent: &[P
         match message.expect("the kernel writes messages") {
             Message::ScmRights(descriptors) => {
                 assert_eq!(descriptors.remainder(), &[]);
-                for descriptor in descriptors.iter() {
-                    let descriptor = descriptor.expect("only open descriptors are passed on");
+                for descriptor in descriptors {
                     arrived.push(files.index(descriptor));
                     let flags = fcntl_getfd(descriptor).expect("it is open");
                     assert_eq!(flags.contains(FdFlags::CLOEXEC), receive.call != Call::Inheritable);
                 }
             }
-            Message::ScmPidfd(descriptors) => {
-                assert_eq!((descriptors.remainder(), descriptors.len()), (&[][..], 1));
-                match descriptors.iter().next().expect("one") {
-                    Ok(descriptor) => {
-                        assert!(fcntl_getfd(descriptor).expect("it is open").contains(FdFlags::CLOEXEC));
-                    }
-                    Err(none) => {
-                        assert_eq!(none.errno(), Some(Errno::MFILE));
-                        assert!(full);
-                    }
-                }
+            Message::ScmPidfd(Ok(descriptor)) => {
+                assert!(fcntl_getfd(descriptor).expect("it is open").contains(FdFlags::CLOEXEC));
+            }
+            Message::ScmPidfd(Err(none)) => {
+                assert_eq!(none.errno(), Some(Errno::MFILE));
+                assert!(full);
             }
             Message::ScmCredentials(credentials) => assert_eq!(credentials, ScmCredentials::of_this_process()),
             Message::Other(message) => assert!(message.is::<ScmCredentials>() && truncated, "{message:?}"),
@@ -318,76 +271,125 @@ fn compare(received: &mut Received<'_>, receive: &Receive, full: bool, sent: &[P
 
 /// Does what the program says with what has arrived, and drops it. `before` are the descriptors that were open before
 /// the call.
-fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Slots, before: Open, taken: &mut Vec<OwnedFd>) {
+fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Open, taken: &mut Vec<OwnedFd>) {
     let outside = before & !set_of(taken.iter().map(AsRawFd::as_raw_fd));
+    let now = |taken: &[OwnedFd]| outside | set_of(taken.iter().map(AsRawFd::as_raw_fd));
     for action in uses {
         match action {
             Use::Walk { takes, last_first } => {
-                let mut messages: Vec<_> = messages(&mut received).into_iter().zip(&mut model).zip(takes).collect();
-                if *last_first {
-                    messages.reverse();
-                }
-                for ((message, model), count) in messages {
-                    let Some(mut descriptors) = descriptors(message) else { continue };
-                    assert_eq!((descriptors.len(), descriptors.is_empty()), (model.len(), model.is_empty()));
-                    let count = usize::from(*count);
-                    let rest: Vec<_> = model.iter().copied().skip(count).collect();
-                    let remainder = descriptors.remainder().to_vec();
-                    let slots = take_from(model, count);
-                    let is_emptied = slots.len() < count;
-                    take(&mut descriptors, slots, taken);
-                    assert!(!is_emptied || descriptors.next().is_none());
-                    assert!(descriptors.iter().map(slot_of).eq(rest));
-                    assert_eq!(descriptors.remainder(), remainder);
-                }
+                walk(received.take_messages(), model.shown(), takes, *last_first, taken);
+                model.owns = false;
+            }
+            Use::WalkTheWhole { takes } => {
+                let messages = received.into_messages();
+                assert_eq!(open(), now(taken) | model.owned());
+                walk(messages, model.shown(), takes, false, taken);
+                assert_eq!(open(), now(taken));
+                return;
             }
             Use::TakeDescriptors(count) => {
-                let mut count = usize::from(*count);
-                let mut descriptors = received.take_descriptors();
-                for slots in &mut model {
-                    let expected = take_from(slots, count);
-                    count -= expected.len();
-                    take(&mut descriptors, expected, taken);
-                }
-                if count > 0 {
-                    assert!(descriptors.next().is_none());
+                let (rights, count) = (model.rights(), usize::from(*count));
+                let refused = rights.iter().find(|slot| **slot < 0);
+                match (received.take_descriptors(), refused) {
+                    (Ok(mut descriptors), None) => {
+                        for (index, slot) in rights.iter().enumerate().take(count) {
+                            assert_eq!(descriptors.len(), rights.len() - index);
+                            let descriptor = descriptors.next().expect("as many as there are");
+                            assert_eq!(descriptor.as_raw_fd(), *slot);
+                            taken.push(descriptor);
+                        }
+                        assert_eq!(descriptors.len(), rights.len().saturating_sub(count));
+                        if count > rights.len() {
+                            assert!(descriptors.next().is_none());
+                        }
+                        model.owns = false;
+                    }
+                    (Err(none), Some(slot)) => assert_eq!(none.slot, *slot),
+                    (result, refused) => panic!("{result:?}, and {refused:?}"),
                 }
             }
+            Use::TakeAll => {
+                let rights = model.rights();
+                if let Ok(descriptors) = received.take_descriptors() {
+                    let start = taken.len();
+                    taken.extend(descriptors);
+                    assert!(taken[start..].iter().map(AsRawFd::as_raw_fd).eq(rights));
+                    model.owns = false;
+                } else {
+                    assert!(rights.iter().any(|slot| *slot < 0));
+                }
+            }
+            Use::Forget(walked) => {
+                let walked = usize::from(*walked);
+                let mut messages = received.take_messages();
+                messages.by_ref().take(walked).for_each(drop);
+                std::mem::forget(messages);
+                // A clamped message is forgotten with the walk, whether its error was seen or not.
+                let clamped = usize::from(received.raw_messages().any(|message| message.is_err()));
+                let leaked = model.owned_from(walked.min(model.messages.len().saturating_sub(clamped)));
+                assert_eq!(open(), now(taken) | leaked);
+                let numbers = (0..table::WATCHED as RawFd).filter(|number| leaked & (1 << number) != 0);
+                // SAFETY: what could have owned them was forgotten.
+                taken.extend(numbers.map(|number| unsafe { OwnedFd::from_raw_fd(number) }));
+                model.owns = false;
+            }
+            Use::Bytes => {
+                let before: Vec<_> =
+                    received.raw_messages().map(|message| message.map(|message| message.payload().to_vec())).collect();
+                let len = received.control_len();
+                let bytes = received.control_bytes().to_vec();
+                assert_eq!((bytes.len(), received.control_bytes()), (len, &bytes[..]));
+                let read =
+                    ControlMessages::new(&bytes).map(|message| message.map(|message| message.payload().to_vec()));
+                assert!(read.eq(before));
+            }
             Use::Complete => {
-                let truncated = received.truncated();
+                let (data, control) = (received.data_truncated(), received.control_truncated());
+                let slot = model.first_error().map(|slot| NoDescriptor { slot });
+                let (control_len, control_room) = (received.control_len(), received.control_room());
+                let is_incomplete = data || control || slot.is_some();
+                assert_eq!(received.incomplete().is_some(), is_incomplete);
                 received = match received.complete() {
                     Ok(received) => {
-                        assert!(truncated.is_empty());
+                        assert!(!is_incomplete);
                         received
                     }
                     Err(told) => {
-                        assert_eq!(told, truncated);
-                        assert!(!truncated.is_empty());
-                        assert_eq!(open(), outside | set_of(taken.iter().map(AsRawFd::as_raw_fd)));
+                        assert!(is_incomplete);
+                        assert_eq!((told.data, told.control, told.slot), (data, control, slot));
+                        assert_eq!((told.control_len, told.control_room), (control_len, control_room));
+                        assert!(control_len <= control_room);
+                        assert_eq!(open(), now(taken));
                         return;
                     }
                 };
             }
             Use::Find => {
-                let rights = received.messages().position(|message| matches!(message, Ok(Message::ScmRights(_))));
+                // The numbers are there, whoever owns them; but not in what is clamped.
+                let rights =
+                    received.raw_messages().position(|message| message.is_ok_and(|found| found.is::<ScmRights>()));
                 let found = received.find::<ScmRightsNumbers<'_>>();
-                let numbers = found.map(|found| found.expect("any length").flatten().collect::<Vec<_>>());
-                let owned = |slots: &Vec<RawFd>| slots.iter().copied().filter(|slot| *slot >= 0).collect();
-                assert_eq!(numbers, rights.map(|index| owned(&model[index])));
+                let slots = found.map(|found| found.expect("any length").map(number_of).collect::<Vec<_>>());
+                let expected = rights.map(|index| model.messages[index].as_ref().expect("it has slots").1.clone());
+                assert_eq!(slots, expected);
             }
             Use::Draw => {
-                lines(format_args!("{received:?} {:?}", received.truncated()));
+                lines(format_args!("{received:?} {:?} {:?}", *received, received.incomplete()));
                 lines(format_args!("{:?}", received.messages().collect::<Vec<_>>()));
-                lines(format_args!("{:?}", received.take_descriptors()));
+                lines(format_args!("{:?} {:?}", received.messages(), received.raw_messages()));
             }
             Use::CloseTaken(index) => close_one(taken, *index),
             Use::Open => taken.extend(fcntl_dupfd_cloexec(&Files::all().0[0], 0)),
         }
-        assert_eq!(slots(&mut received), model);
-        assert_eq!(open(), outside | owned(&model) | set_of(taken.iter().map(AsRawFd::as_raw_fd)));
+        assert_eq!(look(&received), model.shown());
+        assert_eq!(open(), now(taken) | model.owned());
     }
     drop(received);
-    assert_eq!(open(), outside | set_of(taken.iter().map(AsRawFd::as_raw_fd)));
+    assert_eq!(open(), now(taken));
+}
+
+fn number_of(slot: Result<RawFd, NoDescriptor>) -> RawFd {
+    slot.unwrap_or_else(|none| none.slot)
 }
 
 fn call<'c>(
@@ -400,7 +402,7 @@ fn call<'c>(
     let mut slices = [IoSliceMut::new(data)];
     match call {
         Call::Recvmsg => recvmsg(socket, &mut slices, room, flags),
-        Call::Inheritable => recvmsg_inheritable(socket, &mut slices, room, flags),
+        Call::Inheritable => recvmsg(socket, &mut slices, room, RecvOptions::from(flags).inheritable()),
         Call::Prepared => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
             let mut header = RecvHeader::new(&mut slices, room);
@@ -448,15 +450,15 @@ fn receive_into(room: &mut [u8], sockets: &mut Sockets, receive: &Receive, taken
     table::limit(table::WATCHED);
 
     match result {
-        Ok(mut received) => {
+        Ok(received) => {
             assert!(!received.flags().contains(ReturnFlags::CMSG_CLOEXEC));
             assert_eq!(received.filled(data), &[DATA; 16][..received.bytes()]);
-            let model = slots(&mut received);
-            assert_eq!(before & owned(&model), 0);
+            let model = Model::of(&received);
+            assert_eq!(before & model.owned(), 0);
             let after = open();
-            assert_eq!(after, before | owned(&model));
+            assert_eq!(after, before | model.owned());
             let full = (0..limit).all(|number| after & (1 << number) != 0);
-            compare(&mut received, receive, full, &sockets.arrived(receive.peek));
+            compare(&received, receive, full, &sockets.arrived(receive.peek));
             use_up(received, &receive.uses, model, before, taken);
         }
         Err(error) => {
@@ -483,8 +485,7 @@ impl MadeUp {
     fn open(&self) -> (Vec<RawFd>, usize) {
         let open = |slot: &Slot| match *slot {
             Slot::Descriptor => fcntl_dupfd_cloexec(&Files::all().0[0], 0).map_or(-1, IntoRawFd::into_raw_fd),
-            // The least number of all is no slot's: it is the crate's mark.
-            Slot::None(bits) => -1 - (bits % (1 << 31)).min(i32::MAX as u32 - 1) as i32,
+            Slot::None(bits) => -1 - (bits % (1 << 31)) as i32,
         };
         match self {
             MadeUp::Rights(slots, cut) | MadeUp::Pidfd(slots, cut) => {
@@ -498,7 +499,7 @@ impl MadeUp {
 fn adopt(adopt: &Adopt, taken: &mut Vec<OwnedFd>) {
     let arithmetic = Arithmetic::of(Layout::NATIVE);
     let before = open();
-    let (mut bytes, mut model, mut remainders) = (Vec::new(), Slots::new(), Vec::new());
+    let (mut bytes, mut model) = (Vec::new(), Model { messages: Vec::new(), owns: true });
     for (index, message) in adopt.messages.iter().enumerate() {
         let (level, message_type) = message.level_and_type();
         let (slots, remainder) = message.open();
@@ -513,19 +514,19 @@ fn adopt(adopt: &Adopt, taken: &mut Vec<OwnedFd>) {
         if !is_last {
             bytes.resize(start + arithmetic.padded(len) as usize, 0xFF);
         }
-        let has_slots = matches!(message, MadeUp::Rights(..) | MadeUp::Pidfd(..));
-        remainders.push(has_slots.then_some(remainder));
-        model.push(slots);
+        model.messages.push(match message {
+            MadeUp::Rights(..) => Some((Kind::Rights, slots, remainder)),
+            MadeUp::Pidfd(..) => Some((Kind::Pidfd, slots, remainder)),
+            MadeUp::Credentials(_) | MadeUp::Unknown(_) => None,
+        });
     }
 
     let mut memory = Memory::copy_of(&bytes, adopt.misalignment);
     let flags = if adopt.truncated { ReturnFlags::CTRUNC } else { ReturnFlags::empty() };
     // SAFETY: the bytes stand for what a system has written: all are initialised, and nobody else owns the descriptors.
-    let mut received = unsafe { Received::from_raw_parts(0, flags, None, memory.bytes_mut()) };
-    let found = messages(&mut received).into_iter().map(|message| Some(descriptors(message)?.remainder().len()));
-    assert_eq!(found.collect::<Vec<_>>(), remainders);
-    assert_eq!(slots(&mut received), model);
-    assert_eq!(open(), before | owned(&model));
+    let received = unsafe { Received::from_raw_parts(0, flags, None, memory.bytes_mut()) };
+    assert_eq!(look(&received), model.shown());
+    assert_eq!(open(), before | model.owned());
     use_up(received, &adopt.uses, model, before, taken);
     assert!(memory.is_untouched_before());
 }

@@ -219,7 +219,7 @@ fn apply_typed<'fd>(
     operation: &Operation<'_>,
     writer: &mut ControlWriter<'fd>,
     model: &mut Model,
-    descriptors: &[BorrowedFd<'fd>],
+    descriptors: &'fd [BorrowedFd<'fd>],
 ) {
     match *operation {
         Operation::PushRights(count) => {
@@ -231,7 +231,7 @@ fn apply_typed<'fd>(
             } else {
                 model.fits(payload.len())
             };
-            assert_eq!(writer.push(&ScmRights::new(descriptors)), admitted);
+            assert_eq!(writer.push(ScmRights(descriptors)), admitted);
             if admitted.is_ok() {
                 model.append(Kind::Rights, &payload);
                 model.descriptors = count;
@@ -240,7 +240,7 @@ fn apply_typed<'fd>(
         Operation::PushCredentials { pid, uid, gid } => {
             let payload = [pid.to_ne_bytes(), uid.to_ne_bytes(), gid.to_ne_bytes()].concat();
             let admitted = model.fits(payload.len());
-            assert_eq!(writer.push(&ScmCredentials { pid, uid, gid }), admitted);
+            assert_eq!(writer.push(ScmCredentials { pid, uid, gid }), admitted);
             if admitted.is_ok() {
                 model.append(Kind::Credentials, &payload);
             }

@@ -116,11 +116,11 @@ fn credentials(payload: &[u8], decoded: Result<ScmCredentials, DecodeError>) {
     assert_eq!(credentials.uid, number(&payload[4..8]) as u32);
     assert_eq!(credentials.gid, number(&payload[8..]) as u32);
 
-    written_as_read(&credentials, payload);
+    written_as_read(credentials, payload);
 }
 
 /// What is sent as this message has its numbers and this payload.
-fn written_as_read<M: for<'fd> EncodeMessage<'fd>>(message: &M, payload: &[u8]) {
+fn written_as_read<M: for<'fd> EncodeMessage<'fd> + ControlKind>(message: M, payload: &[u8]) {
     let mut space = ControlSpace::<64>::new();
     let mut control = space.writer();
     control.push(message).expect("room for any of them");
@@ -132,7 +132,7 @@ fn ip_pktinfo(payload: &[u8], decoded: Result<IpPktinfo, DecodeError>) {
     let Some(info) = of_length(12, payload, decoded) else { return };
     assert_eq!(info.ifindex, number(&payload[..4]) as u32);
     assert_eq!((&info.spec_dst.octets()[..], &info.addr.octets()[..]), (&payload[4..8], &payload[8..]));
-    written_as_read(&info, payload);
+    written_as_read(info, payload);
 }
 
 fn ip_tos(payload: &[u8], decoded: Result<IpTos, DecodeError>) {
@@ -143,14 +143,14 @@ fn ip_tos(payload: &[u8], decoded: Result<IpTos, DecodeError>) {
     }
     if let Ok(tos) = decoded {
         assert_eq!(tos.ecn(), tos.0 % 4);
-        written_as_read(&tos, &i32::from(tos.0).to_ne_bytes());
+        written_as_read(tos, &i32::from(tos.0).to_ne_bytes());
     }
 }
 
 fn ipv6_pktinfo(payload: &[u8], decoded: Result<Ipv6Pktinfo, DecodeError>) {
     let Some(info) = of_length(20, payload, decoded) else { return };
     assert_eq!((&info.addr.octets()[..], info.ifindex), (&payload[..16], number(&payload[16..]) as u32));
-    written_as_read(&info, payload);
+    written_as_read(info, payload);
 }
 
 fn ipv6_tclass(payload: &[u8], decoded: Result<Ipv6Tclass, DecodeError>) {
@@ -160,14 +160,14 @@ fn ipv6_tclass(payload: &[u8], decoded: Result<Ipv6Tclass, DecodeError>) {
     }
     let Some(class) = of_length(4, payload, decoded) else { return };
     assert_eq!((class.0, i32::from(class.ecn())), (number(payload), number(payload).rem_euclid(4)));
-    written_as_read(&class, payload);
+    written_as_read(class, payload);
 }
 
 fn udp_segment(payload: &[u8], decoded: Result<UdpSegment, DecodeError>) {
     let Some(size) = of_length(2, payload, decoded) else { return };
     assert_eq!(size.0.to_ne_bytes(), payload);
     if size.0 != 0 {
-        written_as_read(&size, payload);
+        written_as_read(size, payload);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What the fuzz targets share: any layout, any buffer, memory at any address, a second opinion on the arithmetic and on
-//! the kernel, and which descriptors are open.
+//! What the fuzz targets share: any layout, any buffer, memory at any address, a second opinion on the arithmetic, on
+//! the kernel and on who owns what, and which descriptors are open.
 
 mod arithmetic;
 mod buffers;
@@ -8,6 +8,8 @@ mod draw;
 pub mod kernel;
 mod layouts;
 mod memory;
+#[cfg(target_os = "linux")]
+pub mod owning;
 pub mod table;
 
 pub use arithmetic::Arithmetic;

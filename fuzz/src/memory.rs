@@ -34,7 +34,7 @@ impl Memory {
     pub fn dirty(len: usize, misalignment: u8, descriptor: RawFd, shift: u8) -> Self {
         let arithmetic = Arithmetic::of(Layout::NATIVE);
         let message_len = arithmetic.len(4).expect("a small one");
-        let mut message = arithmetic.encode((message_len as u64, ScmRights::LEVEL, ScmRights::TYPE), 0xFF);
+        let mut message = arithmetic.encode((message_len as u64, <ScmRights>::LEVEL, <ScmRights>::TYPE), 0xFF);
         message.extend(descriptor.to_ne_bytes());
         message.resize(arithmetic.padded(message_len) as usize, 0xFF);
 

@@ -133,7 +133,7 @@ pub enum PushError {
     /// use ancillary::{ControlWriter, PushError};
     ///
     /// // The kernel would send all of the data as one datagram.
-    /// let pushed = ControlWriter::new(&mut [0; 64]).push(&UdpSegment(0));
+    /// let pushed = ControlWriter::new(&mut [0; 64]).push(UdpSegment(0));
     /// assert_eq!(pushed, Err(PushError::InvalidValue { level: 17, message_type: 103 }));
     /// # }
     /// ```

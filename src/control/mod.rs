@@ -32,6 +32,9 @@ pub use kind::payload_size_of_list;
 pub use kind::{ControlKind, FixedPayload, ListPayload};
 pub use message::ControlMessage;
 pub use read::{ControlMessages, End};
+#[cfg(has_native_layout)]
+#[doc(hidden)]
+pub use room::computed;
 pub use room::{ControlMemory, ControlSpace};
 pub use translate::TranslateError;
 pub use write::ControlWriter;

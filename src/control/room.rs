@@ -171,10 +171,6 @@ impl<const N: usize> fmt::Debug for ControlSpace<N> {
 /// [`ListPayload`](crate::control::ListPayload) of `n` elements; or `raw[n]`, a payload of `n` bytes. A room that is
 /// more than a `usize` holds does not compile.
 ///
-/// A `Kind` is written as a path of plain names, such as `message::ScmRights`: not with a leading `::`, generic arguments
-/// or lifetimes, and not as a fragment that a macro has matched (`$kind:path`, `$kind:ty`). Give such a type a name with
-/// `type`, or take `raw[n]`. Constants of the caller's with the names `room` and `len` in scope do not compile.
-///
 /// A receiver counts everything that arrives: on a socket with `SO_PASSCRED`, credentials come before the descriptors
 /// and take their room if none was planned, and so does a timestamp if those are on.
 ///
@@ -194,13 +190,8 @@ impl<const N: usize> fmt::Debug for ControlSpace<N> {
 #[cfg(has_native_layout)]
 #[macro_export]
 macro_rules! control_space {
-    ($($kind:ident $(:: $path:ident)* $([$count:expr])?),* $(,)?) => {
-        const {
-            match $crate::Layout::NATIVE.space_of_all(&[$($crate::__payload_size!($kind $(:: $path)* $([$count])?)),*]) {
-                ::core::option::Option::Some(room) => room,
-                ::core::option::Option::None => ::core::panic!("the room for these messages is more than a usize holds"),
-            }
-        }
+    ($($items:tt)*) => {
+        const { $crate::control::computed($crate::Layout::NATIVE.space_of_all($crate::__payload_sizes!([] $($items)*))) }
     };
 }
 
@@ -225,28 +216,37 @@ macro_rules! control_space {
 #[cfg(has_native_layout)]
 #[macro_export]
 macro_rules! control_len {
-    ($($kind:ident $(:: $path:ident)* $([$count:expr])?),* $(,)?) => {
-        const {
-            match $crate::Layout::NATIVE.len_of_all(&[$($crate::__payload_size!($kind $(:: $path)* $([$count])?)),*]) {
-                ::core::option::Option::Some(len) => len,
-                ::core::option::Option::None => ::core::panic!("the room for these messages is more than a usize holds"),
-            }
-        }
+    ($($items:tt)*) => {
+        const { $crate::control::computed($crate::Layout::NATIVE.len_of_all($crate::__payload_sizes!([] $($items)*))) }
     };
 }
 
-/// One item of `control_space!` as a payload length in bytes.
+/// The items of `control_space!` as an array of payload lengths in bytes, one item in each step.
 #[cfg(has_native_layout)]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __payload_size {
-    (raw[$count:expr]) => {
-        $count
+macro_rules! __payload_sizes {
+    ([$($size:expr,)*]) => {
+        &[$($size),*]
     };
-    ($kind:path) => {
-        <$kind as $crate::control::FixedPayload>::PAYLOAD_SIZE
+    ([$($sizes:tt)*] raw[$count:expr] $(, $($rest:tt)*)?) => {
+        $crate::__payload_sizes!([$($sizes)* $count,] $($($rest)*)?)
     };
-    ($($kind:ident)::+ [$count:expr]) => {
-        $crate::control::payload_size_of_list::<$($kind)::+>($count)
+    ([$($sizes:tt)*] $kind:ty [$count:expr] $(, $($rest:tt)*)?) => {
+        $crate::__payload_sizes!([$($sizes)* $crate::control::payload_size_of_list::<$kind>($count),] $($($rest)*)?)
     };
+    ([$($sizes:tt)*] $kind:ty $(, $($rest:tt)*)?) => {
+        $crate::__payload_sizes!([$($sizes)* <$kind as $crate::control::FixedPayload>::PAYLOAD_SIZE,] $($($rest)*)?)
+    };
+}
+
+/// The room that a macro has computed, at compile time.
+#[cfg(has_native_layout)]
+#[doc(hidden)]
+pub const fn computed(room: Option<usize>) -> usize {
+    match room {
+        Some(room) => room,
+        #[allow(clippy::panic, reason = "it is an error of the compiler's: a constant is made of it")]
+        None => panic!("the room for these messages is more than a usize holds"),
+    }
 }

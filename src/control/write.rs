@@ -54,12 +54,13 @@ impl Written {
     };
 }
 
+/// Memory for a message: for its header, and for its payload with the padding after it.
+type Place<'m> = (&'m mut [MaybeUninit<u8>], &'m mut [MaybeUninit<u8>]);
+
 /// What a payload is made from.
 enum Payload<'p> {
     Bytes(&'p [u8]),
     Zeros(usize),
-    #[cfg(sockets)]
-    Descriptors(&'p [BorrowedFd<'p>]),
 }
 
 impl Payload<'_> {
@@ -68,8 +69,6 @@ impl Payload<'_> {
         match self {
             Payload::Bytes(bytes) => bytes.len(),
             Payload::Zeros(len) => *len,
-            #[cfg(sockets)]
-            Payload::Descriptors(descriptors) => size_of_val(*descriptors),
         }
     }
 
@@ -80,12 +79,6 @@ impl Payload<'_> {
             Payload::Bytes(bytes) => uninit::copy(bytes, memory),
             Payload::Zeros(_) => {
                 uninit::zeroed(memory);
-            }
-            #[cfg(sockets)]
-            Payload::Descriptors(descriptors) => {
-                for (slot, descriptor) in memory.chunks_exact_mut(size_of::<c_int>()).zip(*descriptors) {
-                    uninit::copy(&descriptor.as_raw_fd().to_ne_bytes(), slot);
-                }
             }
         }
     }
@@ -293,28 +286,33 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         let layout = self.layout.layout();
         let Some(len) = layout.len(payload.len()) else { return Err(PushError::TooLong { payload: payload.len() }) };
         let no_room = PushError::NoRoom { needed: len, available: self.available() };
-        let free = self.memory.get_mut(self.written.bytes..).filter(|free| free.len() >= len);
-        let Some(free) = free else { return Err(no_room) };
-        let padded = layout.padded(len);
-        let message = match free.split_at_mut_checked(padded) {
-            Some((message, _)) => {
-                // All that can be padding, before header and payload take what is theirs: so it does not matter how long that
-                // is, and more would be seen by nobody.
-                uninit::zeroed(message.get_mut(padded - layout.header_align()..).unwrap_or_default());
-                message
-            }
-            None => {
-                uninit::zeroed(free.get_mut(len..).unwrap_or_default());
-                free
-            }
-        };
-        let taken = message.len();
-        let Some((header, room)) = message.split_at_mut_checked(layout.data_offset()) else { return Err(no_room) };
+        let Some((header, room)) = self.place(len) else { return Err(no_room) };
+        let taken = header.len() + room.len();
         write_header(layout, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
         payload.write(room.get_mut(..payload.len()).unwrap_or_default());
         let payload_offset = self.written.bytes + layout.data_offset();
         self.written.bytes += taken;
         Ok(payload_offset)
+    }
+
+    /// The place of a message of `len` bytes, its padding zeroed: for the header, and for the payload and the padding after
+    /// it. `None` if there is no room. (`.ci/lemmas` has this once more.)
+    #[inline]
+    fn place(&mut self, len: usize) -> Option<Place<'_>> {
+        let layout = self.layout.layout();
+        let free = self.memory.get_mut(self.written.bytes..).filter(|free| free.len() >= len)?;
+        let padded = layout.padded(len);
+        let message = if padded <= free.len() {
+            let (message, _) = free.split_at_mut_checked(padded)?;
+            // All that can be padding, before header and payload take what is theirs: so it does not matter how long that
+            // is, and more would be seen by nobody.
+            uninit::zeroed(message.get_mut(padded - layout.header_align()..).unwrap_or_default());
+            message
+        } else {
+            uninit::zeroed(free.get_mut(len..).unwrap_or_default());
+            free
+        };
+        message.split_at_mut_checked(layout.data_offset())
     }
 }
 
@@ -322,23 +320,96 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
 impl<'a> ControlWriter<'a> {
     /// Appends a message of descriptors, which stay borrowed for as long as the writer lives. `max` is how many the
     /// system takes.
+    ///
+    /// The iterator is the caller's code. It may give fewer or more than it says, and it may unwind: nothing is a message
+    /// until it has ended.
     #[inline]
     pub(crate) fn push_descriptors(
         &mut self,
         level: c_int,
         message_type: c_int,
-        descriptors: &[BorrowedFd<'a>],
+        descriptors: impl Iterator<Item = BorrowedFd<'a>>,
         max: usize,
     ) -> Result<(), PushError> {
-        // The sum cannot wrap around: so many descriptors would not fit into memory.
-        let count = self.written.descriptors + descriptors.len();
-        if count > max {
-            return Err(PushError::TooManyDescriptors { count, max });
+        let mut descriptors = descriptors.fuse();
+        let expected = descriptors.size_hint().0;
+        let len = self.admit_descriptors(expected, max)?;
+        let no_room = PushError::NoRoom { needed: len, available: self.available() };
+        let Some((header, room)) = self.place(len) else { return Err(no_room) };
+        let taken = header.len() + room.len();
+        write_header(Layout::NATIVE, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
+        let slots = room.get_mut(..expected * SLOT).unwrap_or_default().chunks_exact_mut(SLOT);
+        let mut count = 0;
+        for (slot, descriptor) in slots.zip(&mut descriptors) {
+            write_slot(slot, descriptor);
+            count += 1;
         }
-        self.append(level, message_type, Payload::Descriptors(descriptors))?;
-        self.written.descriptors = count;
+        let more = descriptors.next();
+        if count != expected || more.is_some() {
+            return self.push_unexpected(level, message_type, count, more, descriptors, max);
+        }
+        self.written.bytes += taken;
+        self.written.descriptors += count;
         Ok(())
     }
+
+    /// Appends the message of an iterator that has given another number of descriptors than its least: `count` are
+    /// written already, then come `more` and the rest.
+    #[cold]
+    fn push_unexpected(
+        &mut self,
+        level: c_int,
+        message_type: c_int,
+        mut count: usize,
+        mut more: Option<BorrowedFd<'a>>,
+        mut rest: impl Iterator<Item = BorrowedFd<'a>>,
+        max: usize,
+    ) -> Result<(), PushError> {
+        let layout = Layout::NATIVE;
+        while let Some(descriptor) = more {
+            let end = self.admit_descriptors(count + 1, max)?;
+            let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
+            write_slot(free.get_mut(end - SLOT..end).unwrap_or_default(), descriptor);
+            count += 1;
+            more = rest.next();
+        }
+        let len = self.admit_descriptors(count, max)?;
+        let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
+        let taken = layout.padded(len).min(free.len());
+        uninit::zeroed(free.get_mut(len..taken).unwrap_or_default());
+        let header = ControlHeader { cmsg_len: len as u64, level, message_type };
+        write_header(layout, header, free.get_mut(..layout.data_offset()).unwrap_or_default());
+        self.written.bytes += taken;
+        self.written.descriptors += count;
+        Ok(())
+    }
+
+    /// How long a message of so many descriptors more is, if it may be written and there is room for it.
+    #[inline]
+    fn admit_descriptors(&self, count: usize, max: usize) -> Result<usize, PushError> {
+        // The sum is exact where the first comparison says that it is small.
+        if count > max || self.written.descriptors.wrapping_add(count) > max {
+            // An iterator may claim more than there can be.
+            let count = self.written.descriptors.saturating_add(count);
+            return Err(PushError::TooManyDescriptors { count, max });
+        }
+        let payload = count.saturating_mul(SLOT);
+        match (Layout::NATIVE.len(payload), self.available()) {
+            (Some(len), available) if len <= available => Ok(len),
+            (Some(needed), available) => Err(PushError::NoRoom { needed, available }),
+            (None, _) => Err(PushError::TooLong { payload }),
+        }
+    }
+}
+
+/// The size in bytes of a slot for a descriptor.
+#[cfg(sockets)]
+const SLOT: usize = size_of::<c_int>();
+
+#[cfg(sockets)]
+#[inline]
+fn write_slot(slot: &mut [MaybeUninit<u8>], descriptor: BorrowedFd<'_>) {
+    uninit::copy(&descriptor.as_raw_fd().to_ne_bytes(), slot);
 }
 
 /// Nothing that is written on this target is sent by this crate.

@@ -7,7 +7,7 @@ use core::error::Error;
 use core::ffi::c_int;
 use core::fmt;
 use core::iter::FusedIterator;
-use rustix::fd::{BorrowedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, RawFd};
 use rustix::io::Errno;
 
 /// The most descriptors the system takes in one call, over all `SCM_RIGHTS` messages in it. (Not every system sends more
@@ -30,6 +30,12 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 
 /// `SCM_RIGHTS`, to send: open descriptors, passed on to the receiver over a UNIX-domain socket.
 ///
+/// It holds whatever has the descriptors: anything that can be iterated over and [lends](LendFd) them, for as long as the
+/// control buffer is borrowed. That is a reference to a list of files (`&[OwnedFd]`, `&Vec<File>`), an array of
+/// [`BorrowedFd`]s or of references, an iterator over any of these, or the descriptors that were just received, to
+/// forward them. An iterator that gives an `OwnedFd` or a `File` away does not compile: that would be closed before it is
+/// sent.
+///
 /// The kernel duplicates them when the call is made. The sender may close its own at once after it; the open files stay
 /// open. An empty list is sent as it is, and on Linux arrives as nothing. On a stream, at least one byte of data must
 /// go with them. (On NetBSD they are sent without, and arrive in a receive of 0 bytes.)
@@ -40,45 +46,81 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 ///
 /// Not every descriptor can be passed: Linux refuses those of io_uring, with `EINVAL` (since 6.8).
 ///
+/// A program that has plain numbers borrows them, which is `unsafe`: [`BorrowedFd::borrow_raw`].
+///
 /// Source of truth: unix(7).
 ///
-/// Example: [`ControlWriter::push`].
+/// ```
+/// use ancillary::message::ScmRights;
+/// use ancillary::{ControlSpace, control_space};
+/// use rustix::fd::{AsFd, OwnedFd};
+///
+/// let (reader, writer) = rustix::pipe::pipe()?;
+/// let files: [OwnedFd; 2] = [rustix::io::dup(&reader)?, rustix::io::dup(&writer)?];
+///
+/// let mut space = ControlSpace::<{ control_space!(ScmRights[2], ScmRights[2], ScmRights[1]) }>::new();
+/// let mut control = space.writer();
+/// control.push(ScmRights(&files))?;
+/// control.push(ScmRights([&reader, &writer]))?;
+/// control.push(ScmRights(files.iter().filter(|file| file.as_fd().try_clone_to_owned().is_ok()).take(1)))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[doc(alias = "SCM_RIGHTS")]
-pub struct ScmRights<'s, 'fd> {
-    descriptors: &'s [BorrowedFd<'fd>],
-}
+pub struct ScmRights<I = [BorrowedFd<'static>; 0]>(
+    /// What has the descriptors, in the order in which they are passed.
+    pub I,
+);
 
-impl<'s, 'fd> ScmRights<'s, 'fd> {
-    /// A message that passes these descriptors on, in this order.
+/// Lends a descriptor for `'fd`: a reference to what [has one](AsFd), or a [`BorrowedFd`].
+///
+/// Example: [`ScmRights`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not lend a descriptor for as long as the control buffer is borrowed",
+    note = "a descriptor that is given away is closed before it is sent: iterate over references, such as `&files`"
+)]
+pub trait LendFd<'fd> {
+    /// Returns the descriptor.
     ///
     /// ```
-    /// use ancillary::message::ScmRights;
-    /// use rustix::fd::AsFd;
+    /// use ancillary::message::LendFd;
+    /// use rustix::fd::AsRawFd;
     ///
     /// let (reader, _writer) = rustix::pipe::pipe()?;
-    /// let message = ScmRights::new(&[reader.as_fd()]);
+    /// assert_eq!((&reader).lend_fd().as_raw_fd(), reader.as_raw_fd());
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
+    fn lend_fd(self) -> BorrowedFd<'fd>;
+}
+
+impl<'fd> LendFd<'fd> for BorrowedFd<'fd> {
     #[inline]
-    pub const fn new(descriptors: &'s [BorrowedFd<'fd>]) -> Self {
-        ScmRights { descriptors }
+    fn lend_fd(self) -> BorrowedFd<'fd> {
+        self
     }
 }
 
-impl ControlKind for ScmRights<'_, '_> {
+impl<'fd, T: AsFd + ?Sized> LendFd<'fd> for &'fd T {
+    #[inline]
+    fn lend_fd(self) -> BorrowedFd<'fd> {
+        self.as_fd()
+    }
+}
+
+impl<I> ControlKind for ScmRights<I> {
     const LEVEL: c_int = platform::SOL_SOCKET;
     const TYPE: c_int = platform::SCM_RIGHTS;
 }
 
-impl ListPayload for ScmRights<'_, '_> {
+impl<I> ListPayload for ScmRights<I> {
     const ELEMENT_SIZE: usize = size_of::<c_int>();
 }
 
-impl<'fd> EncodeMessage<'fd> for ScmRights<'_, 'fd> {
+impl<'fd, I: IntoIterator<Item: LendFd<'fd>>> EncodeMessage<'fd> for ScmRights<I> {
     #[inline]
-    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
-        control.push_descriptors(Self::LEVEL, Self::TYPE, self.descriptors, SCM_MAX_FD)
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+        let descriptors = self.0.into_iter().map(LendFd::lend_fd);
+        control.push_descriptors(<Self as ControlKind>::LEVEL, <Self as ControlKind>::TYPE, descriptors, SCM_MAX_FD)
     }
 }
 
@@ -140,10 +182,10 @@ pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd,
 ///
 /// ```
 /// use ancillary::ControlMessage;
-/// use ancillary::message::{ControlKind, NoDescriptor, ScmRights, ScmRightsNumbers};
+/// use ancillary::message::{ControlKind, NoDescriptor, ScmRightsNumbers};
 ///
 /// let payload = [5i32, -13].map(i32::to_ne_bytes).concat();
-/// let message = ControlMessage::new(ScmRights::LEVEL, ScmRights::TYPE, &payload);
+/// let message = ControlMessage::new(ScmRightsNumbers::LEVEL, ScmRightsNumbers::TYPE, &payload);
 /// let mut numbers = message.decode::<ScmRightsNumbers>().unwrap()?;
 /// assert_eq!(numbers.next(), Some(Ok(5)));
 /// assert_eq!(numbers.next(), Some(Err(NoDescriptor { slot: -13 })));
@@ -174,12 +216,12 @@ impl<'m> ScmRightsNumbers<'m> {
 }
 
 impl ControlKind for ScmRightsNumbers<'_> {
-    const LEVEL: c_int = ScmRights::LEVEL;
-    const TYPE: c_int = ScmRights::TYPE;
+    const LEVEL: c_int = platform::SOL_SOCKET;
+    const TYPE: c_int = platform::SCM_RIGHTS;
 }
 
 impl ListPayload for ScmRightsNumbers<'_> {
-    const ELEMENT_SIZE: usize = ScmRights::ELEMENT_SIZE;
+    const ELEMENT_SIZE: usize = size_of::<c_int>();
 }
 
 impl<'m> DecodeMessage<'m> for ScmRightsNumbers<'m> {
@@ -200,7 +242,7 @@ impl Iterator for ScmRightsNumbers<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let slots = self.payload.len() / ScmRights::ELEMENT_SIZE;
+        let slots = self.payload.len() / Self::ELEMENT_SIZE;
         (slots, Some(slots))
     }
 }

@@ -28,7 +28,7 @@ use core::net::Ipv4Addr;
 ///
 /// let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
 /// let mut control = space.writer();
-/// control.push(&IpPktinfo::from_source(Ipv4Addr::LOCALHOST))?;
+/// control.push(IpPktinfo::from_source(Ipv4Addr::LOCALHOST))?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
 /// assert_eq!(message.decode::<IpPktinfo>().unwrap()?.spec_dst, Ipv4Addr::LOCALHOST);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -71,7 +71,7 @@ unsafe impl DeliveredOnRequest for IpPktinfo {
 
 impl EncodeMessage<'_> for IpPktinfo {
     #[inline]
-    fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
         let [i0, i1, i2, i3] = self.ifindex.to_ne_bytes();
         let [s0, s1, s2, s3] = self.spec_dst.octets();
         let [a0, a1, a2, a3] = self.addr.octets();
@@ -147,7 +147,7 @@ unsafe impl DeliveredOnRequest for IpTos {
 #[cfg(linux_kernel)]
 impl EncodeMessage<'_> for IpTos {
     #[inline]
-    fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
         control.push_raw(Self::LEVEL, Self::TYPE, &c_int::from(self.0).to_ne_bytes())
     }
 }

@@ -26,7 +26,7 @@ use core::net::Ipv6Addr;
 ///
 /// let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
 /// let mut control = space.writer();
-/// control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST))?;
+/// control.push(Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST))?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
 /// assert_eq!(message.decode::<Ipv6Pktinfo>().unwrap()?.addr, Ipv6Addr::LOCALHOST);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -67,7 +67,7 @@ unsafe impl DeliveredOnRequest for Ipv6Pktinfo {
 
 impl EncodeMessage<'_> for Ipv6Pktinfo {
     #[inline]
-    fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
         let mut payload = [0; Self::PAYLOAD_SIZE];
         let (addr, ifindex) = payload.split_at_mut(16);
         addr.copy_from_slice(&self.addr.octets());

@@ -26,7 +26,7 @@
 //! }
 //!
 //! impl EncodeMessage<'_> for Priority {
-//!     fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+//!     fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
 //!         control.push_raw(Self::LEVEL, Self::TYPE, &self.0.to_ne_bytes())
 //!     }
 //! }
@@ -39,7 +39,7 @@
 //!
 //! let mut space = ControlSpace::<{ control_space!(Priority) }>::new();
 //! let mut control = space.writer();
-//! control.push(&Priority(6))?;
+//! control.push(Priority(6))?;
 //!
 //! let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
 //! assert_eq!(message.decode::<Priority>(), Some(Ok(Priority(6))));
@@ -71,7 +71,7 @@ pub use delivery::DeliveredOnRequest;
 #[cfg(sockets)]
 pub(crate) use descriptors::descriptor_number;
 #[cfg(sockets)]
-pub use descriptors::{NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
+pub use descriptors::{LendFd, NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
 #[cfg(ip_pktinfo)]
 pub use ipv4::IpPktinfo;
 #[cfg(linux_kernel)]
@@ -83,24 +83,60 @@ pub use socket::{ScmCredentials, ScmPidfd, ScmSecurity};
 #[cfg(linux_kernel)]
 pub use udp::{Segments, UdpGro, UdpSegment};
 
-/// A message that can be written.
+/// What can be pushed: a control message, or any number of them.
 ///
 /// `'fd` is how long the descriptors it passes on stay open: for as long as the writer they are pushed to lives. Most
 /// messages pass none and implement it for every lifetime.
 ///
+/// An `Option` pushes its message, or nothing; a tuple of up to eight pushes each of its members, in order.
+///
 /// Example: [the module's](self).
-pub trait EncodeMessage<'fd>: ControlKind {
-    /// Appends this message, or fails and leaves the writer as it was. What has been appended before an error is taken back
-    /// by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty. If
-    /// this panics, what has been appended by then stays in the writer, as whole messages.
+pub trait EncodeMessage<'fd> {
+    /// Appends this to the writer, or fails and leaves the writer as it was. What has been appended before an error is taken
+    /// back by [`push`](ControlWriter::push); if this does something else to the writer and fails, that may leave it empty.
+    /// If this panics, what has been appended by then stays in the writer, as whole messages.
     ///
     /// # Errors
     ///
     /// Those of [`ControlWriter::push_raw`].
     ///
     /// Example: [the module's](self).
-    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError>;
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError>;
 }
+
+impl<'fd, M: EncodeMessage<'fd>> EncodeMessage<'fd> for Option<M> {
+    #[inline]
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+        match self {
+            Some(message) => message.push_to(control),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes a tuple of messages one that pushes all of them.
+macro_rules! tuple_of_messages {
+    ($($message:ident)+) => {
+        impl<'fd, $($message: EncodeMessage<'fd>),+> EncodeMessage<'fd> for ($($message,)+) {
+            #[inline]
+            fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+                #[allow(non_snake_case, reason = "a value has the name of its type")]
+                let ($($message,)+) = self;
+                $($message.push_to(control)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+tuple_of_messages!(A);
+tuple_of_messages!(A B);
+tuple_of_messages!(A B C);
+tuple_of_messages!(A B C D);
+tuple_of_messages!(A B C D E);
+tuple_of_messages!(A B C D E F);
+tuple_of_messages!(A B C D E F G);
+tuple_of_messages!(A B C D E F G H);
 
 /// A message that can be read from a payload.
 ///
@@ -118,25 +154,34 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 
 /// A payload that is not what its type asks for.
 ///
-/// Its variants can be matched, and not made: a type of the caller's gets a `WrongLength` from [`exactly`], and has no
-/// error for a payload that is too short for a list, or has the wrong content.
+/// A type of the caller's makes these errors too.
 ///
 /// ```
 /// use ancillary::message::{DecodeError, exactly};
 ///
-/// let Err(DecodeError::WrongLength { expected, actual, .. }) = exactly::<4>(&[1, 2]) else { unreachable!() };
-/// assert_eq!((expected, actual), (4, 2));
+/// assert_eq!(exactly::<4>(&[1, 2]), Err(DecodeError::WrongLength { expected: 4, actual: 2 }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// It is shorter or longer. A message that was truncated is shorter.
-    #[non_exhaustive]
     WrongLength {
         /// What the type asks for, in bytes.
         expected: usize,
         /// What there is, in bytes.
         actual: usize,
+    },
+    /// It is shorter than the shortest that its type reads.
+    TooShort {
+        /// The least that the type asks for, in bytes.
+        least: usize,
+        /// What there is, in bytes.
+        actual: usize,
+    },
+    /// Its length is right, and its content is not.
+    WrongContent {
+        /// Where the content that is wrong begins in the payload, in bytes.
+        offset: usize,
     },
 }
 
@@ -163,6 +208,10 @@ impl fmt::Display for DecodeError {
             Self::WrongLength { expected, actual } => {
                 write!(f, "the payload has {actual} bytes where its type has {expected}")
             }
+            Self::TooShort { least, actual } => {
+                write!(f, "the payload has {actual} bytes where its type has {least} or more")
+            }
+            Self::WrongContent { offset } => write!(f, "the payload has a wrong content at byte {offset}"),
         }
     }
 }
@@ -170,26 +219,25 @@ impl fmt::Display for DecodeError {
 impl Error for DecodeError {}
 
 impl<'a> ControlWriter<'a> {
-    /// Appends a typed message.
+    /// Appends a typed message, an `Option` of one, or a tuple of several: all of it, or nothing.
     ///
     /// # Errors
     ///
-    /// Those of [`push_raw`](Self::push_raw), and [`PushError::TooManyDescriptors`]. Nothing has changed then, unless the
-    /// message does more to the writer than to append.
+    /// Those of [`push_raw`](Self::push_raw), [`PushError::TooManyDescriptors`] and [`PushError::InvalidValue`]. Nothing has
+    /// changed then, unless the message does more to the writer than to append.
     ///
     /// ```
     /// use ancillary::message::ScmRights;
     /// use ancillary::{ControlSpace, control_space};
-    /// use rustix::fd::AsFd;
     ///
     /// let (reader, writer) = rustix::pipe::pipe()?;
     /// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     /// let mut control = space.writer();
-    /// control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd()]))?;
+    /// control.push(ScmRights([&reader, &writer]))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn push<M: EncodeMessage<'a>>(&mut self, message: &M) -> Result<(), PushError> {
+    pub fn push(&mut self, message: impl EncodeMessage<'a>) -> Result<(), PushError> {
         let before = self.written();
         let pushed = message.push_to(self);
         if pushed.is_err() {
@@ -212,10 +260,11 @@ impl<'a> ControlMessage<'a> {
     ///
     /// ```
     /// use ancillary::ControlMessage;
-    /// use ancillary::message::{ControlKind, ScmRights};
+    /// use ancillary::message::ScmRights;
+    /// use ancillary::platform::{SCM_RIGHTS, SOL_SOCKET};
     ///
-    /// assert!(ControlMessage::new(ScmRights::LEVEL, ScmRights::TYPE, b"").is::<ScmRights>());
-    /// assert!(!ControlMessage::new(41, ScmRights::TYPE, b"").is::<ScmRights>());
+    /// assert!(ControlMessage::new(SOL_SOCKET, SCM_RIGHTS, b"").is::<ScmRights>());
+    /// assert!(!ControlMessage::new(41, SCM_RIGHTS, b"").is::<ScmRights>());
     /// ```
     #[inline]
     pub fn is<K: ControlKind>(&self) -> bool {

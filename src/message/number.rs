@@ -46,7 +46,7 @@ macro_rules! sent_as_one_number {
     ($name:ident) => {
         impl $crate::message::EncodeMessage<'_> for $name {
             #[inline]
-            fn push_to(&self, control: &mut $crate::ControlWriter<'_>) -> Result<(), $crate::PushError> {
+            fn push_to(self, control: &mut $crate::ControlWriter<'_>) -> Result<(), $crate::PushError> {
                 use $crate::control::ControlKind;
                 control.push_raw(Self::LEVEL, Self::TYPE, &self.0.to_ne_bytes())
             }

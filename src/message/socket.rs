@@ -37,7 +37,7 @@ use rustix::fd::RawFd;
 ///
 /// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
 /// let mut control = space.writer();
-/// control.push(&ScmCredentials::of_this_process())?;
+/// control.push(ScmCredentials::of_this_process())?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
 /// assert_eq!(message.decode::<ScmCredentials>().unwrap()?.pid, std::process::id() as i32);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -71,7 +71,7 @@ impl FixedPayload for ScmCredentials {
 
 impl EncodeMessage<'_> for ScmCredentials {
     #[inline]
-    fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
         let mut payload = [0; Self::PAYLOAD_SIZE];
         let fields = [self.pid.to_ne_bytes(), self.uid.to_ne_bytes(), self.gid.to_ne_bytes()];
         for (bytes, field) in payload.chunks_exact_mut(4).zip(fields) {

@@ -30,7 +30,7 @@ use core::num::{NonZero, TryFromIntError};
 ///
 /// let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
 /// let mut control = space.writer();
-/// control.push(&UdpSegment(1200))?;
+/// control.push(UdpSegment(1200))?;
 ///
 /// // As it came, so it goes back.
 /// assert_eq!(UdpSegment::try_from(UdpGro(1200)), Ok(UdpSegment(1200)));
@@ -44,7 +44,7 @@ message_of_one_number!(UdpSegment(u16), IPPROTO_UDP, UDP_SEGMENT);
 
 impl EncodeMessage<'_> for UdpSegment {
     #[inline]
-    fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
         if self.0 == 0 {
             return Err(PushError::InvalidValue { level: Self::LEVEL, message_type: Self::TYPE });
         }

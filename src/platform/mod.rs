@@ -11,7 +11,7 @@
 //! use ancillary::message::{ControlKind, ScmRights};
 //! use ancillary::platform::{SCM_RIGHTS, SOL_SOCKET};
 //!
-//! assert_eq!((ScmRights::LEVEL, ScmRights::TYPE), (SOL_SOCKET, SCM_RIGHTS));
+//! assert_eq!((<ScmRights>::LEVEL, <ScmRights>::TYPE), (SOL_SOCKET, SCM_RIGHTS));
 //! ```
 //!
 //! Only the numbers of the target are here. Those of others, for whoever reads [another machine's

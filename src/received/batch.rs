@@ -1,5 +1,5 @@
 use super::{Received, ReceivedMessage};
-use crate::socket::{self, CloseOnExec, RecvRoom, RecvSlot};
+use crate::socket::{self, RecvOptions, RecvRoom, RecvSlot};
 use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
@@ -12,9 +12,9 @@ use rustix::net::RecvFlags;
 /// Receives many messages: as many as there are both slots and rooms for.
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
-/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec. If there is no
-/// slot or no room, no call is made. Sockets of [other families](crate::recvmsg#sockets-of-other-families) are received
-/// from as with [`recvmsg`](crate::recvmsg): a packet capture calls [`recvmmsg_inheritable`].
+/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec, unless the
+/// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made. Sockets of [other families](crate::recvmsg#sockets-of-other-families) are received
+/// from as with [`recvmsg`](crate::recvmsg): a packet capture receives with [`RecvOptions::inheritable`].
 ///
 /// It is a call for datagrams. The end of a stream is a message without data, and fills one room after the other. With
 /// `MSG_PEEK`, each room gets the first message again (and on Linux descriptors of its own).
@@ -93,65 +93,17 @@ pub fn recvmmsg<'b>(
     socket: impl AsFd,
     slots: &'b mut [RecvSlot],
     rooms: &'b mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
+    options: impl Into<RecvOptions>,
     timeout: Option<Duration>,
 ) -> Result<ReceivedBatch<'b>, Errno> {
-    receive(socket, slots, rooms, flags, timeout, CloseOnExec::Set)
-}
-
-/// Receives many messages, and leaves the descriptors that arrive inheritable across `exec`.
-///
-/// As [`recvmmsg`] otherwise. (An `SCM_PIDFD` is close-on-exec all the same: Linux makes it so.)
-///
-/// # Errors
-///
-/// Those of [`recvmmsg`].
-///
-/// ```
-/// use ancillary::control::ControlMemory;
-/// use ancillary::recvmmsg_inheritable;
-/// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
-/// use rustix::io::IoSliceMut;
-/// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-///
-/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-/// rustix::io::write(&there, b"one")?;
-///
-/// let mut data = [0; 16];
-/// let mut slices = [IoSliceMut::new(&mut data)];
-/// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
-/// let mut slots = [RecvSlot::new()];
-/// assert_eq!(recvmmsg_inheritable(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?.len(), 1);
-/// # Ok::<(), rustix::io::Errno>(())
-/// ```
-#[doc(alias = "recvmmsg")]
-#[inline]
-pub fn recvmmsg_inheritable<'b>(
-    socket: impl AsFd,
-    slots: &'b mut [RecvSlot],
-    rooms: &'b mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
-    timeout: Option<Duration>,
-) -> Result<ReceivedBatch<'b>, Errno> {
-    receive(socket, slots, rooms, flags, timeout, CloseOnExec::AsFlagsSay)
-}
-
-#[inline]
-fn receive<'b>(
-    socket: impl AsFd,
-    slots: &'b mut [RecvSlot],
-    rooms: &'b mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
-    timeout: Option<Duration>,
-    close_on_exec: CloseOnExec,
-) -> Result<ReceivedBatch<'b>, Errno> {
-    let (received, flags) = socket::receive(socket.as_fd(), slots, rooms, flags, timeout, close_on_exec)?;
+    let options = options.into();
+    let (received, flags) = socket::receive(socket.as_fd(), slots, rooms, options, timeout)?;
     let (slots, rooms) = (NonNull::from(slots).cast(), NonNull::from(rooms).cast());
     let (count, error) = (received.count, received.error);
     let mut batch = ReceivedBatch { slots, rooms, next: 0, count, flags, error, borrowed: PhantomData };
-    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    // Only now: it may be any type of the caller's, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
-    if close_on_exec.is_left_after(flags) {
+    if options.leaves_inheritable(flags) {
         batch.set_close_on_exec()?;
     }
     Ok(batch)
@@ -211,7 +163,8 @@ impl<'b> ReceivedBatch<'b> {
         // SAFETY: the call with both has said that it received this message.
         let (filled, bytes) = unsafe { slot.filled(room) };
         // SAFETY: the system has filled it in that call, and the caller promises that there is no other owner.
-        let (received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
+        let (mut received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
+        received.own_nothing_of_the_internet();
         ReceivedMessage::of_slices(received, data)
     }
 

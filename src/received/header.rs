@@ -21,7 +21,9 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
         // SAFETY: the caller promises that a call has succeeded.
         let filled = unsafe { self.into_filled() };
         // SAFETY: the system has filled it in that call, and the caller promises that nobody else owns what is in it.
-        unsafe { Received::of_filled(filled, bytes, flags) }.0
+        let (mut received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
+        received.own_nothing_of_the_internet();
+        received
     }
 
     /// The same, for a header that is used again afterwards; with the data, which the header has borrowed.
@@ -57,7 +59,8 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
         // SAFETY: the caller promises that a call has succeeded.
         let filled = unsafe { self.filled() };
         // SAFETY: the system has filled it in that call, and the caller promises that nobody else owns what is in it.
-        let (received, data) = unsafe { Received::of_filled(filled, bytes, flags) };
+        let (mut received, data) = unsafe { Received::of_filled(filled, bytes, flags) };
+        received.own_nothing_of_the_internet();
         ReceivedMessage::of_slices(received, data)
     }
 }

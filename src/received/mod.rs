@@ -1,20 +1,31 @@
 //! Who owns what arrived.
 //!
 //! [`recvmsg`] returns a [`Received`], and that owns every descriptor the call has put into this process, from the
-//! instant the system returns: those of `SCM_RIGHTS` and of `SCM_PIDFD`, whether anybody looks at them or not. There is
-//! no list of them anywhere: the control buffer itself is the state. A descriptor that is taken is overwritten with a
-//! mark, and what is not marked when the `Received` drops is closed. So nothing leaks through an early return, a loop
-//! that stops half-way, a truncated or unknown neighbour, or a panic.
+//! instant the system returns: those of `SCM_RIGHTS` and of `SCM_PIDFD`, whether the caller looks at them or not. There is
+//! no list of them anywhere: the control buffer has the numbers, and one flag says whether they are still owned. So nothing
+//! leaks through an early return, a loop that stops half-way, a truncated or unknown neighbour, or a panic.
+//!
+//! # Looking and taking
+//!
+//! - *Looking* borrows: [`messages`](ReceivedControl::messages) yields each descriptor as a `BorrowedFd`,
+//!   [`raw_messages`](ReceivedControl::raw_messages) and [`find`](ReceivedControl::find) show payloads as bytes. It can be
+//!   done any number of times, and changes nothing.
+//! - *Taking* ([`take_messages`](ReceivedControl::take_messages), [`into_messages`](Received::into_messages),
+//!   [`take_descriptors`](ReceivedControl::take_descriptors)) moves *all* descriptors to the iterator when it begins. Each
+//!   one that the iterator yields is the caller's, as an `OwnedFd`; what it has not yielded when it drops is closed then.
+//!   An iterator that is forgotten leaks them.
+//! - After taking, nothing is owned here: looking shows an `SCM_RIGHTS` as [`Message::Other`], with plain numbers.
 //!
 //! # Rules
 //!
 //! - *Close-on-exec* is set on every descriptor before the caller can see it: by the kernel in the same step where it
 //!   can, by `fcntl` before [`recvmsg`] returns where it cannot (Apple's systems, Solaris, AIX and some smaller ones);
-//!   there, another thread that forks at that moment still inherits it. [`recvmsg_inheritable`] and
-//!   [`recvmmsg_inheritable`] opt out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
+//!   there, another thread that forks at that moment still inherits it. [`RecvOptions::inheritable`](crate::socket::RecvOptions::inheritable)
+//!   opts out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
 //!   descriptors.)
 //! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
-//!   never a descriptor.
+//!   never a descriptor. A message with such a slot is a [`Message::ScmRightsWithErrors`], so that the code for
+//!   [`Message::ScmRights`] has none to handle, and [`take_descriptors`](ReceivedControl::take_descriptors) refuses it.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
 //!   peeked twice and then received has arrived three times. (On a stream, a peek that
 //!   fills its slices before it comes to a descriptor shows those that come next in the queue, however far.) On other systems what a peek shows is not a descriptor
@@ -23,7 +34,7 @@
 //! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
 //!   exactly one, on Linux: a `ControlSpace::<{ control_len!(ScmRights[1]) }>` has no padding;
 //!   [`complete`](Received::complete) fails if there were more; the first of
-//!   [`take_descriptors`](Received::take_descriptors) is `None` if there was none.
+//!   [`take_descriptors`](ReceivedControl::take_descriptors) is `None` if there was none.
 //! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
 //!   also shows as truncation, without an error. For other systems, see [below](#other-systems).
 //! - *After an error* nothing is owned.
@@ -48,33 +59,36 @@
 //! - A full descriptor table fails the call with `EMSGSIZE`.
 
 mod batch;
+mod control;
 mod descriptors;
 mod header;
+mod incomplete;
 mod messages;
 #[cfg(linux_kernel)]
 mod multishot;
 mod receive;
-mod truncated;
+mod walk;
 mod with_data;
 
 pub use crate::message::NoDescriptor;
-pub use batch::{ReceivedBatch, recvmmsg, recvmmsg_inheritable};
-pub use descriptors::{Descriptors, TakeDescriptors};
-pub use messages::{Message, Messages};
-pub use receive::{recvmsg, recvmsg_inheritable};
-pub use truncated::Truncated;
+pub use batch::{ReceivedBatch, recvmmsg};
+pub use control::ReceivedControl;
+pub use descriptors::{Descriptor, DescriptorSlots, Descriptors};
+pub use incomplete::Incomplete;
+pub use messages::{Message, Messages, RawMessages, TakeDescriptors, TakeMessages};
+pub use receive::recvmsg;
 pub use with_data::ReceivedMessage;
 
-use crate::control::{ControlError, ControlMemory, uninit};
-use crate::message::{DecodeError, DecodeMessage};
+use crate::control::ControlMemory;
 use crate::socket::{Filled, Slice, without_echo};
 use core::fmt;
-use core::mem::MaybeUninit;
-use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
+use core::ops::{Deref, DerefMut};
+use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 
 /// What a call has received: owner of every descriptor in it.
 ///
-/// The data is in the caller's slices. Dropping this closes every descriptor that was not taken.
+/// The data is in the caller's slices. The control messages are a [`ReceivedControl`], to which this dereferences: its
+/// methods look at them and take them. Dropping this closes every descriptor that was not taken.
 ///
 /// ```
 /// use ancillary::message::ScmRights;
@@ -88,16 +102,16 @@ use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};
 ///
 /// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
 /// let mut control = space.writer();
-/// control.push(&ScmRights::new(&[writer.as_fd()]))?;
+/// control.push(ScmRights([writer.as_fd()]))?;
 /// sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
 ///
 /// let mut data = [0; 16];
-/// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
-/// for message in received.messages() {
+/// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
+/// for message in received.into_messages() {
 ///     match message? {
 ///         Message::ScmRights(descriptors) => {
 ///             for descriptor in descriptors {
-///                 rustix::io::write(descriptor?, b"through it")?;
+///                 rustix::io::write(descriptor, b"through it")?; // an `OwnedFd`
 ///             }
 ///         }
 ///         other => println!("{other:?}"),
@@ -111,12 +125,9 @@ pub struct Received<'c> {
     bytes: usize,
     flags: ReturnFlags,
     address: Option<SocketAddrAny>,
-    /// What the system has filled: walkable, every header and payload initialised, padding perhaps not.
-    control: &'c mut [MaybeUninit<u8>],
-    /// Whether the numbers in `SCM_RIGHTS` are descriptors of this process.
-    owns_descriptors: bool,
-    /// Whether a walk to the end has taken every descriptor: then there is nothing left to close.
-    emptied: bool,
+    control: ReceivedControl<'c>,
+    /// How many bytes of control buffer the call was given.
+    control_room: usize,
 }
 
 impl<'c> Received<'c> {
@@ -150,16 +161,12 @@ impl<'c> Received<'c> {
         address: Option<SocketAddrAny>,
         control: impl Into<ControlMemory<'c>>,
     ) -> Received<'c> {
-        // SAFETY: only marks for descriptors that were taken are written to it, as bytes.
+        // SAFETY: only zeros are written to it.
         let control = unsafe { control.into().into_uninit() };
-        Received {
-            bytes,
-            flags: without_echo(flags, RecvFlags::empty()),
-            address,
-            control,
-            owns_descriptors: true,
-            emptied: false,
-        }
+        // SAFETY: the caller's promise.
+        let control = unsafe { ReceivedControl::new(control, true) };
+        let (flags, control_room) = (without_echo(flags, RecvFlags::empty()), control.control_len());
+        Received { bytes, flags, address, control, control_room }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -173,10 +180,27 @@ impl<'c> Received<'c> {
         bytes: usize,
         flags: RecvFlags,
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
-        let Filled { data, control, address, flags: returned } = filled;
+        let Filled { data, control, control_room, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
-        let owns_descriptors = cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK);
-        (Received { bytes, flags: returned, address, control, owns_descriptors, emptied: false }, data)
+        let owns = brings_descriptors(flags);
+        // SAFETY: the caller's promise.
+        let control = unsafe { ReceivedControl::new(control, owns) };
+        (Received { bytes, flags: returned, address, control, control_room }, data)
+    }
+
+    /// Owns nothing if the sender's address says that no descriptor has come with what it sent, so that `drop` need not look:
+    /// the benchmark row `64 datagrams with control`.
+    ///
+    /// Only sockets of the UNIX family deliver descriptors, and no address of theirs is of another family: Linux
+    /// `net/unix/af_unix.c`, whose `scm_recv_unix` alone leads to `scm_detach_fds` (`net/core/scm.c`); on the BSDs and
+    /// Apple's systems `dom_externalize`, which the local domain alone has (`uipc_domain.c`).
+    #[inline]
+    fn own_nothing_of_the_internet(&mut self) {
+        let is_of_internet =
+            |address: &SocketAddrAny| matches!(address.address_family(), AddressFamily::INET | AddressFamily::INET6);
+        if self.control.control_len() > 0 && self.address.as_ref().is_some_and(is_of_internet) {
+            self.control.own_nothing();
+        }
     }
 
     /// How many bytes of data the call returned.
@@ -243,15 +267,30 @@ impl<'c> Received<'c> {
         self.address.as_ref()
     }
 
-    /// What did not fit.
+    /// How many bytes of control buffer the call was given. [`control_len`](ReceivedControl::control_len) is how many of them
+    /// were filled.
     ///
-    /// Example: [`recvmsg`].
+    /// For a call of the caller's, [`from_raw_parts`](Self::from_raw_parts), it is what was filled.
+    ///
+    /// Example: [`Incomplete`].
     #[inline]
-    pub fn truncated(&self) -> Truncated {
-        let mut truncated = Truncated::empty();
-        truncated.set(Truncated::DATA, self.data_truncated());
-        truncated.set(Truncated::CONTROL, self.control_truncated());
-        truncated
+    pub const fn control_room(&self) -> usize {
+        self.control_room
+    }
+
+    /// Returns what did not arrive, or `None` if all of it did.
+    ///
+    /// Example: [`Incomplete`].
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        let (data, control) = (self.data_truncated(), self.control_truncated());
+        let slot = self.control.first_error();
+        (data || control || slot.is_some()).then_some(Incomplete {
+            data,
+            control,
+            control_len: self.control.control_len(),
+            control_room: self.control_room,
+            slot,
+        })
     }
 
     /// Whether a datagram was longer than the slices (`MSG_TRUNC`).
@@ -270,114 +309,56 @@ impl<'c> Received<'c> {
         self.flags.contains(ReturnFlags::CTRUNC)
     }
 
-    /// This, if all of it arrived.
+    /// Returns this, if all of it arrived: the data whole, no control message lost or cut, and a descriptor in every slot.
+    ///
+    /// A system that [loses messages without reporting it](crate::received#other-systems) is believed. So is Linux about
+    /// descriptors that were sent beside urgent data (`MSG_OOB`) on a UNIX-domain stream: it drops them without a report.
     ///
     /// # Errors
     ///
-    /// What did not fit. The descriptors that did arrive are closed, and the other messages are gone: to see some of them
-    /// nevertheless, ask for [`truncated`](Self::truncated) instead, or look before.
+    /// [`Incomplete`] says what did not arrive. The descriptors that did are closed, and the other messages are gone: to see
+    /// some of them nevertheless, ask [`incomplete`](Self::incomplete) instead.
     ///
-    /// # What `Ok` does not say
-    ///
-    /// - That every slot has a descriptor: where `SO_PASSPIDFD` is on and the table of descriptors is full, the slot of the
-    ///   `SCM_PIDFD` holds an error, and Linux does not report truncation. [`NoDescriptor`] is that error.
-    /// - That no message was lost, on a system that [does not report it](crate::received#other-systems).
-    /// - That no descriptor was sent beside urgent data (`MSG_OOB`) on a UNIX-domain stream: Linux drops it without a report.
-    ///
-    /// ```
-    /// use ancillary::control::ControlMemory;
-    /// use ancillary::{Truncated, recvmsg};
-    /// use rustix::io::IoSliceMut;
-    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-    ///
-    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    /// rustix::io::write(&there, b"five!")?;
-    /// let mut data = [0; 4];
-    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlMemory::none(), RecvFlags::empty())?;
-    /// assert_eq!(received.complete().err(), Some(Truncated::DATA));
-    /// # Ok::<(), rustix::io::Errno>(())
-    /// ```
-    pub fn complete(self) -> Result<Self, Truncated> {
-        let truncated = self.truncated();
-        if truncated.is_empty() { Ok(self) } else { Err(truncated) }
-    }
-
-    /// The control messages from the first one on, each with its part of the buffer: descriptors can be taken from one
-    /// while the others are still to come.
-    ///
-    /// Each call starts anew, so walk one iterator: `while let Some(message) = received.messages().next()` would see
-    /// the first message for ever.
-    ///
-    /// What was taken is gone from a later walk. Example: [the type's](Self).
-    #[inline]
-    pub fn messages(&mut self) -> Messages<'_> {
-        // SAFETY: whoever made this has promised that the system has written the messages, and that what descriptors
-        // are in them belong to this alone.
-        unsafe { Messages::new(self.control, self.owns_descriptors) }
-    }
-
-    /// The first message of a kind, or `None` if there is none before the buffer ends or stops making sense.
-    /// ([`messages`](Self::messages) tells which.)
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError`] if there is one, but cut or of another length than its kind has.
-    ///
-    /// ```
-    /// # #[cfg(target_os = "linux")] {
-    /// use ancillary::message::ScmCredentials;
-    /// use ancillary::{ControlSpace, control_space, recvmsg};
-    /// use rustix::io::IoSliceMut;
-    /// use rustix::net::sockopt::set_socket_passcred;
-    /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-    ///
-    /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    /// set_socket_passcred(&here, true)?;
-    /// rustix::io::write(&there, b"data")?;
-    /// let (mut data, mut space) = ([0; 4], ControlSpace::<{ control_space!(ScmCredentials) }>::new());
-    /// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
-    /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
-    /// # }
-    /// # Ok::<(), rustix::io::Errno>(())
-    /// ```
-    pub fn find<'r, M: DecodeMessage<'r>>(&'r mut self) -> Option<Result<M, DecodeError>> {
-        self.messages().find_kind()
-    }
-
-    /// Takes every descriptor, from whatever message, in the order of arrival.
-    ///
-    /// A message that was cut gives what is there. What the iterator has not yielded when it is dropped is still owned
-    /// by this.
-    ///
-    /// Example: [`TakeDescriptors`].
-    #[inline]
-    pub fn take_descriptors(&mut self) -> TakeDescriptors<'_> {
-        // SAFETY: as in `messages`.
-        let messages = unsafe { Messages::new(self.control, self.owns_descriptors) };
-        TakeDescriptors::new(messages, &mut self.emptied)
-    }
-
-    /// Sets close-on-exec where the system could not do it while receiving.
-    fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
-        let mut messages = self.messages();
-        while let Some(descriptors) = messages.next_descriptors() {
-            for descriptor in descriptors.iter().flatten() {
-                rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
-            }
+    /// Example: [`Incomplete`].
+    pub fn complete(self) -> Result<Self, Incomplete> {
+        match self.incomplete() {
+            None => Ok(self),
+            Some(incomplete) => Err(incomplete),
         }
-        Ok(())
+    }
+
+    /// Takes the control messages, for as long as the control buffer is borrowed.
+    ///
+    /// As [`ReceivedControl::take_messages`] otherwise. Of a [`ReceivedMessage`], take it
+    /// [apart](ReceivedMessage::into_parts) first.
+    ///
+    /// Example: [the type's](Self).
+    #[inline]
+    pub fn into_messages(self) -> TakeMessages<'c> {
+        self.control.into_messages()
     }
 }
 
-impl Drop for Received<'_> {
-    /// Closes every descriptor that was not taken.
+impl<'c> Deref for Received<'c> {
+    type Target = ReceivedControl<'c>;
+
     #[inline]
-    fn drop(&mut self) {
-        // A walk would find nothing in either case: this only saves it.
-        if !self.control.is_empty() && !self.emptied {
-            self.take_descriptors().for_each(drop);
-        }
+    fn deref(&self) -> &ReceivedControl<'c> {
+        &self.control
     }
+}
+
+impl<'c> DerefMut for Received<'c> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut ReceivedControl<'c> {
+        &mut self.control
+    }
+}
+
+/// Whether the numbers that a call with these flags shows are descriptors of this process.
+#[inline]
+const fn brings_descriptors(flags: RecvFlags) -> bool {
+    cfg!(peek_installs_descriptors) || !flags.contains(RecvFlags::PEEK)
 }
 
 impl fmt::Debug for Received<'_> {
@@ -385,7 +366,7 @@ impl fmt::Debug for Received<'_> {
         f.debug_struct("Received")
             .field("bytes", &self.bytes)
             .field("flags", &self.flags)
-            .field("control", &self.control.len())
+            .field("control", &self.control.control_len())
             .finish_non_exhaustive()
     }
 }

@@ -39,7 +39,7 @@ impl MultishotHeader {
     /// // SAFETY: it is as a ring leaves it, and there is nothing in it that could be owned.
     /// let mut message = unsafe { header.received(&mut buffer) }?.complete()?;
     /// assert_eq!((message.bytes(), message.data()), (4, &b"data"[..]));
-    /// assert_eq!(message.take_descriptors().count(), 0);
+    /// assert_eq!(message.take_descriptors()?.count(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]

@@ -1,15 +1,14 @@
 use super::Received;
 use crate::control::ControlMemory;
-use crate::socket::{CloseOnExec, receive_one};
+use crate::socket::{RecvOptions, receive_one};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
-use rustix::net::RecvFlags;
 
 /// Receives data, and control messages beside it.
 ///
 /// `data` may be any number of slices, none too. `control` is room for control messages: a
-/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. Every descriptor that arrives is
-/// close-on-exec.
+/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. `options` are the system's flags, or
+/// [`RecvOptions`]. Every descriptor that arrives is close-on-exec, unless those say otherwise.
 ///
 /// # Which bytes a descriptor belongs to
 ///
@@ -25,8 +24,8 @@ use rustix::net::RecvFlags;
 /// The flag that has the system set close-on-exec is [`CLOEXEC_ON_RECEIVE`](crate::socket::CLOEXEC_ON_RECEIVE). A few
 /// families of Linux, which that constant names, refuse it, and pass no descriptors: if one of their sockets fails with
 /// `EINVAL` or `EOPNOTSUPP`, this makes the call again without the flag. That is three system calls for each
-/// packet of a packet capture (`AF_PACKET`; one asks for the family): call [`recvmsg_inheritable`] there, which adds no flag
-/// to the caller's, and makes one.
+/// packet of a packet capture (`AF_PACKET`; one asks for the family): receive with
+/// [`RecvOptions::inheritable`] there, which adds no flag to the caller's, and makes one.
 ///
 /// # The error queue
 ///
@@ -80,7 +79,7 @@ use rustix::net::RecvFlags;
 /// [illumos]: https://illumos.org/man/3SOCKET/recvmsg
 ///
 /// ```
-/// use ancillary::{ControlSpace, Truncated, recvmsg};
+/// use ancillary::{ControlSpace, recvmsg};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketFlags, SocketType, socketpair};
 ///
@@ -90,11 +89,10 @@ use rustix::net::RecvFlags;
 /// let (mut first, mut second) = ([0; 2], [0; 4]);
 /// let mut slices = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
 /// let mut space = ControlSpace::<64>::new();
-/// let mut received = recvmsg(&here, &mut slices, &mut space, RecvFlags::empty())?;
+/// let received = recvmsg(&here, &mut slices, &mut space, RecvFlags::empty())?;
 /// assert_eq!(received.bytes(), 6);
 /// assert_eq!(received.flags(), ReturnFlags::TRUNC);
 /// assert!(received.data_truncated() && !received.control_truncated());
-/// assert_eq!(received.truncated(), Truncated::DATA);
 /// assert!(received.address().is_none());
 /// assert!(received.messages().next().is_none());
 /// # Ok::<(), rustix::io::Errno>(())
@@ -104,58 +102,16 @@ pub fn recvmsg<'c>(
     socket: impl AsFd,
     data: &mut [IoSliceMut<'_>],
     control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
+    options: impl Into<RecvOptions>,
 ) -> Result<Received<'c>, Errno> {
-    receive(socket, data, control, flags, CloseOnExec::Set)
-}
-
-/// Receives data, and control messages beside it, and leaves the descriptors that arrive inheritable across `exec`.
-///
-/// As [`recvmsg`] otherwise. It is also the call for sockets that pass no descriptors and [refuse the flag for
-/// close-on-exec](recvmsg#sockets-of-other-families), such as those of a packet capture. (An `SCM_PIDFD` is close-on-exec
-/// all the same: Linux makes it so.)
-///
-/// # Errors
-///
-/// Those of [`recvmsg`].
-///
-/// ```
-/// use ancillary::{ControlSpace, recvmsg_inheritable};
-/// use rustix::io::IoSliceMut;
-/// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
-///
-/// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-/// rustix::io::write(&there, b"data")?;
-/// let (mut data, mut space) = ([0; 16], ControlSpace::<64>::new());
-/// let received = recvmsg_inheritable(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
-/// assert_eq!(received.bytes(), 4);
-/// # Ok::<(), rustix::io::Errno>(())
-/// ```
-#[doc(alias = "recvmsg")]
-#[inline]
-pub fn recvmsg_inheritable<'c>(
-    socket: impl AsFd,
-    data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
-) -> Result<Received<'c>, Errno> {
-    receive(socket, data, control, flags, CloseOnExec::AsFlagsSay)
-}
-
-#[inline]
-fn receive<'c>(
-    socket: impl AsFd,
-    data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
-    close_on_exec: CloseOnExec,
-) -> Result<Received<'c>, Errno> {
-    let (bytes, filled, flags) = receive_one(socket.as_fd(), data, control, flags, close_on_exec)?;
-    // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nobody has looked at it.
+    let options = options.into();
+    let (bytes, filled, flags) = receive_one(socket.as_fd(), data, control, options)?;
+    // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nothing else owns what has
+    // arrived.
     let (mut received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
-    // Only now: it may be anybody's type, and panic when it is dropped. What arrived has its owner by then.
+    // Only now: it may be any type of the caller's, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
-    if close_on_exec.is_left_after(flags) {
+    if options.leaves_inheritable(flags) {
         received.set_close_on_exec()?;
     }
     Ok(received)

@@ -1,4 +1,6 @@
-use super::{Received, Truncated};
+#[cfg(doc)]
+use super::ReceivedControl;
+use super::{Incomplete, Received, TakeMessages};
 use crate::socket::Slice;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -97,16 +99,16 @@ impl<'b> ReceivedMessage<'b> {
         (self.received, self.data)
     }
 
-    /// This, if all of it arrived.
+    /// Returns this, if all of it arrived.
     ///
     /// # Errors
     ///
-    /// What did not fit, as [`Received::complete`] says.
+    /// What did not arrive, as [`Received::complete`] says.
     ///
     /// ```
     /// use ancillary::control::ControlMemory;
+    /// use ancillary::recvmmsg;
     /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
-    /// use ancillary::{Truncated, recvmmsg};
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     ///
@@ -117,13 +119,25 @@ impl<'b> ReceivedMessage<'b> {
     /// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
     /// let mut slots = [RecvSlot::new()];
     /// for message in recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)? {
-    ///     assert_eq!(message.complete().err(), Some(Truncated::DATA));
+    ///     assert!(message.complete().is_err_and(|incomplete| incomplete.data));
     /// }
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
-    pub fn complete(self) -> Result<Self, Truncated> {
-        let truncated = self.truncated();
-        if truncated.is_empty() { Ok(self) } else { Err(truncated) }
+    pub fn complete(self) -> Result<Self, Incomplete> {
+        match self.incomplete() {
+            None => Ok(self),
+            Some(incomplete) => Err(incomplete),
+        }
+    }
+
+    /// Takes the control messages, for as long as the control buffer is borrowed.
+    ///
+    /// As [`ReceivedControl::take_messages`] otherwise.
+    ///
+    /// Example: [`Received`].
+    #[inline]
+    pub fn into_messages(self) -> TakeMessages<'b> {
+        self.received.into_messages()
     }
 }
 

@@ -1,10 +1,8 @@
 //! Many messages in one call.
 
 use super::backend::{MMsgHdr, MsgHdr};
-#[cfg(linux_kernel)]
-use super::close_on_exec::CLOEXEC_ON_RECEIVE;
-use super::close_on_exec::CloseOnExec;
 use super::header::SendHeader;
+use super::options::RecvOptions;
 use super::room::{Filled, RecvRoom, passed_on};
 use crate::control::ControlWriter;
 use core::fmt;
@@ -249,12 +247,11 @@ pub(crate) fn receive(
     socket: BorrowedFd<'_>,
     slots: &mut [RecvSlot],
     rooms: &mut [RecvRoom<'_, '_>],
-    flags: RecvFlags,
+    options: RecvOptions,
     timeout: Option<Duration>,
-    close_on_exec: CloseOnExec,
 ) -> Result<(Batch, RecvFlags), Errno> {
-    let flags = passed_on(close_on_exec.add_to(flags));
-    let mut receive = |flags: RecvFlags| {
+    let mut flags = passed_on(options.flags());
+    loop {
         let mut count = 0;
         for (slot, room) in slots.iter_mut().zip(&mut *rooms) {
             slot.raw.write(batched(room.prepare()));
@@ -262,20 +259,16 @@ pub(crate) fn receive(
         }
         if count == 0 {
             // There is no header that the system could look at.
-            return Ok(Batch { count: 0, error: None });
+            return Ok((Batch { count: 0, error: None }, flags));
         }
         let headers = slots.as_mut_ptr().cast::<MMsgHdr>();
         // SAFETY: the first `count` headers have just been prepared, and what they point to is borrowed until after the
         // call.
-        unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) }
-    };
-    let received = receive(flags);
-    #[cfg(linux_kernel)]
-    if received.as_ref().is_err_and(|error| close_on_exec.is_refused(socket, *error)) {
-        let flags = flags.difference(CLOEXEC_ON_RECEIVE);
-        return receive(flags).map(|batch| (batch, flags));
+        match unsafe { call::recvmmsg(socket, headers, count, flags.bits(), timeout) } {
+            Ok(batch) => return Ok((batch, flags)),
+            Err(error) => flags = options.again(socket, flags, error)?,
+        }
     }
-    received.map(|batch| (batch, flags))
 }
 
 /// A header of a batch. The call counts in it.

@@ -16,27 +16,9 @@
 //! buffers of its own: import one or the other.) Where there is no control message, the system is given a null pointer
 //! and length 0.
 //!
-//! A call is made once (but see [sockets of other families](crate::recvmsg#sockets-of-other-families)), and nothing is kept
-//! between calls: `EAGAIN` is the caller's to act on, and so is `EINTR`. What [`recvmsg`](crate::recvmsg) returns borrows its
-//! buffer, so `rustix::io::retry_on_intr` does not work for it, but a loop does:
-//!
-//! ```
-//! use ancillary::{ControlSpace, recvmsg};
-//! use rustix::fd::AsFd;
-//! use rustix::io::{Errno, IoSliceMut};
-//! use rustix::net::RecvFlags;
-//!
-//! fn count_descriptors(socket: impl AsFd) -> Result<usize, Errno> {
-//!     let (mut data, mut space) = ([0; 64], ControlSpace::<64>::new());
-//!     let mut received = loop {
-//!         match recvmsg(&socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
-//!             Err(Errno::INTR) => continue,
-//!             other => break other?,
-//!         }
-//!     };
-//!     Ok(received.take_descriptors().count())
-//! }
-//! ```
+//! A call is made once, and nothing is kept between calls: `EAGAIN` is the caller's to act on, and so is `EINTR`, unless
+//! [`RecvOptions::retry_interrupted`] says that an interrupted receive is to be made again. (Around a send,
+//! `rustix::io::retry_on_intr` does that.)
 //!
 //! # Who makes the calls
 //!
@@ -143,11 +125,11 @@ mod batch;
 #[cfg_attr(backend = "linux_raw", path = "c_definitions/linux.rs")]
 #[cfg_attr(backend = "libc", path = "c_definitions/libc.rs")]
 mod c_definitions;
-mod close_on_exec;
 mod delivery;
 mod header;
 #[cfg(linux_kernel)]
 mod multishot;
+mod options;
 #[cfg(linux_kernel)]
 mod recvmsg_out;
 mod room;
@@ -156,14 +138,13 @@ mod this_process;
 
 pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
-pub use close_on_exec::CLOEXEC_ON_RECEIVE;
-pub(crate) use close_on_exec::CloseOnExec;
 pub use delivery::set_delivery;
 pub use header::{MessageHeader, RecvHeader, SendHeader};
 #[cfg(linux_kernel)]
 pub use multishot::MultishotHeader;
 #[cfg(linux_kernel)]
 pub(crate) use multishot::Parts;
+pub use options::RecvOptions;
 #[cfg(linux_kernel)]
 pub use recvmsg_out::{RecvmsgOut, RecvmsgOutError};
 pub use room::RecvRoom;
@@ -225,7 +206,7 @@ use rustix::net::{RecvFlags, SendFlags};
 ///
 /// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
 /// let mut control = space.writer();
-/// control.push(&ScmRights::new(&[reader.as_fd(), writer.as_fd()]))?;
+/// control.push(ScmRights([reader.as_fd(), writer.as_fd()]))?;
 /// let sent = sendmsg(&here, &[IoSlice::new(b"a "), IoSlice::new(b"pipe")], &control, SendFlags::empty())?;
 /// assert_eq!(sent, 6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -360,3 +341,18 @@ pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: 
     // SAFETY: the caller's promise is the backend's.
     unsafe { backend::recvmsg(socket.as_fd(), header.cast(), flags.bits()) }
 }
+
+/// The flag that has the system set close-on-exec on every descriptor it receives, in the same step:
+/// `MSG_CMSG_CLOEXEC`.
+///
+/// Empty where the system has no such flag: Apple's, Solaris, AIX and some smaller ones.
+///
+/// On Linux a few families, which pass no descriptors, refuse it with `EINVAL` or `EOPNOTSUPP`: `AF_PACKET`, `AF_KEY`,
+/// CAN ISO-TP, CAN J1939, Phonet, MCTP and ATM. Leave it out for their sockets.
+///
+/// ```
+/// # #[cfg(target_os = "linux")]
+/// assert_eq!(ancillary::socket::CLOEXEC_ON_RECEIVE, rustix::net::RecvFlags::CMSG_CLOEXEC);
+/// ```
+#[doc(alias = "MSG_CMSG_CLOEXEC")]
+pub const CLOEXEC_ON_RECEIVE: RecvFlags = RecvFlags::from_bits_retain(backend::CLOEXEC_ON_RECEIVE);

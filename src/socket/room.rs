@@ -1,5 +1,6 @@
+use super::CLOEXEC_ON_RECEIVE;
 use super::backend::{self, MsgHdr};
-use super::close_on_exec::{CLOEXEC_ON_RECEIVE, CloseOnExec};
+use super::options::RecvOptions;
 use crate::control::ControlMemory;
 use core::ffi::c_void;
 use core::fmt;
@@ -39,6 +40,8 @@ pub(crate) struct Filled<'d, 'c> {
     pub(crate) data: &'d mut [Slice<'d>],
     /// The control messages.
     pub(crate) control: &'c mut [MaybeUninit<u8>],
+    /// How many bytes of control buffer there were.
+    pub(crate) control_room: usize,
     pub(crate) address: Option<SocketAddrAny>,
     /// The flags the call has returned.
     pub(crate) flags: u32,
@@ -106,32 +109,23 @@ pub(crate) fn receive_one<'d, 'c>(
     socket: BorrowedFd<'_>,
     data: &'d mut [IoSliceMut<'_>],
     control: impl Into<ControlMemory<'c>>,
-    flags: RecvFlags,
-    close_on_exec: CloseOnExec,
+    options: RecvOptions,
 ) -> Result<(usize, Filled<'d, 'c>, RecvFlags), Errno> {
-    #[allow(unused_mut, reason = "only Linux has families that refuse one")]
-    let mut flags = passed_on(close_on_exec.add_to(flags));
+    let mut flags = passed_on(options.flags());
     let data = (data.as_mut_ptr().cast(), data.len());
     // SAFETY: a system writes bytes that are initialised.
     let control = unsafe { control.into().into_uninit() };
     let mut address = MaybeUninit::uninit();
-    let mut header = header_for(&mut address, data, control);
-    // SAFETY: all that the header points to is borrowed exclusively until after the call.
-    let received = unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) };
-    #[cfg(linux_kernel)]
-    let received = match received {
-        Err(error) if close_on_exec.is_refused(socket, error) => {
-            flags = flags.difference(CLOEXEC_ON_RECEIVE);
-            header = header_for(&mut address, data, control);
-            // SAFETY: as above.
-            unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) }
+    loop {
+        let mut header = header_for(&mut address, data, control);
+        // SAFETY: all that the header points to is borrowed exclusively until after the call.
+        match unsafe { backend::recvmsg(socket, &raw mut header, flags.bits()) } {
+            // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed
+            // exclusively for `'d`.
+            Ok(bytes) => return Ok((bytes, unsafe { filled(&address, data, control, &header) }, flags)),
+            Err(error) => flags = options.again(socket, flags, error)?,
         }
-        received => received,
-    };
-    let bytes = received?;
-    // SAFETY: that call has succeeded, and nothing else has changed the address; the slices are borrowed exclusively for
-    // `'d`.
-    Ok((bytes, unsafe { filled(&address, data, control, &header) }, flags))
+    }
 }
 
 /// The flags of a call that are given to the system.
@@ -195,7 +189,8 @@ unsafe fn filled<'d, 'c>(
     let address = unsafe { filled_address(address, header) };
     // SAFETY: the caller's promise; an `IoSliceMut` is a `struct iovec`, and so is a `Slice`.
     let data = unsafe { core::slice::from_raw_parts_mut(pointer.cast::<Slice<'d>>(), number) };
-    Filled { data, control: filled_part(control, header), address, flags: flags_of(header) }
+    let control_room = control.len();
+    Filled { data, control: filled_part(control, header), control_room, address, flags: flags_of(header) }
 }
 
 /// The address a call has written, if any.

@@ -145,37 +145,6 @@ pub fn not_watched_by(watchers: &[&str], what: &str) -> Result<(), String> {
     }
 }
 
-/// Runs a test of what is right and not so yet. `case` is the number of a case that a later change mends.
-///
-/// The name of the test begins with the number, and the message of the assertion that fails does:
-///
-/// ```
-/// fn w6_complete_means_that_everything_arrived() {
-///     still_wrong("W6", || {
-///         let received = prepare();
-///         assert!(received.is_right(), "W6: what is wrong");
-///     });
-/// }
-/// ```
-///
-/// It passes for as long as that assertion fails. Once it holds, the test fails with what to do. If anything else fails,
-/// that is an error as in every test.
-pub fn still_wrong(case: &str, right: impl FnOnce()) {
-    // The failure that is expected is not printed. Another one is printed with the result of the test.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(right));
-    std::panic::set_hook(hook);
-    let Err(payload) = result else {
-        panic!("{case} is mended now: make it an ordinary test, without `still_wrong` and the number in its name");
-    };
-    let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref::<&str>().copied());
-    // `assert_eq!` puts its own words before it.
-    if !message.is_some_and(|message| message.split(['\n', ' ']).any(|word| word == format!("{case}:"))) {
-        std::panic::resume_unwind(payload);
-    }
-}
-
 /// Builds an example of this source, by whatever the environment tells cargo, and says where it is.
 pub fn build_example(name: &str) -> PathBuf {
     /// What cargo says of what it has built.

@@ -43,7 +43,7 @@ fn send_some(random: &mut Random, world: &World, under_way: &mut VecDeque<Sent>)
         .zip(&lent)
         .map(|(memory, lent)| {
             let mut control = ControlWriter::new(memory);
-            control.push(&ScmRights::new(lent)).unwrap();
+            control.push(ScmRights(lent)).unwrap();
             control
         })
         .collect();

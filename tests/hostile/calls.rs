@@ -7,9 +7,8 @@ use crate::tests;
 use crate::world::{QUIETLY, World, pair, the_kernels_truncation};
 use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
-use ancillary::{sendmmsg, sendmsg, sendmsg_addr};
+use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, set_delivery};
+use ancillary::{ControlSpace, ControlWriter, recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix, SocketType};
@@ -156,7 +155,7 @@ impl<'m> From<Memory<'m>> for ControlMemory<'m> {
 pub fn send_two(world: &World, socket: impl AsFd) -> Result<usize, Errno> {
     let mut space = ControlSpace::<32>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&[world.lent(0), world.lent(1)])).unwrap();
+    control.push(ScmRights([world.lent(0), world.lent(1)])).unwrap();
     sendmsg(socket, &[IoSlice::new(b"two")], &control, QUIETLY)
 }
 
@@ -189,6 +188,7 @@ fn call(call: Call, socket: Socket<'_>, world: &World, memory: Conduct, flags: u
     let (mut lending, mut first, mut second) = ([0xff; 64], [0xff; 64], [0xff; 64]);
     let mut received = [[0; 8]; 2];
     let flags_in = RecvFlags::from_bits_retain(flags) | RecvFlags::DONTWAIT;
+    let inheritable = RecvOptions::from(flags_in).inheritable().retry_interrupted();
     let flags_out = SendFlags::from_bits_retain(flags) | QUIETLY;
     let address = SocketAddrUnix::new_unnamed();
     planted(|| {
@@ -199,7 +199,7 @@ fn call(call: Call, socket: Socket<'_>, world: &World, memory: Conduct, flags: u
             Call::Send | Call::SendToAddress | Call::SendBatch => {
                 // The memory of a writer may misbehave as well.
                 let mut control = ControlWriter::new(Memory::new(world, &mut lending, memory));
-                let _ = control.push(&ScmRights::new(&[world.lent(2), world.lent(3)]));
+                let _ = control.push(ScmRights([world.lent(2), world.lent(3)]));
                 match call {
                     Call::Send => sendmsg(socket, &data, &control, flags_out).map(|_| 1),
                     Call::SendToAddress => sendmsg_addr(socket, &address, &data, &control, flags_out).map(|_| 1),
@@ -210,14 +210,14 @@ fn call(call: Call, socket: Socket<'_>, world: &World, memory: Conduct, flags: u
                 }
             }
             Call::Receive => recvmsg(socket, one, first, flags_in).map(|_| 1),
-            Call::ReceiveInheritable => recvmsg_inheritable(socket, one, first, flags_in).map(|_| 1),
+            Call::ReceiveInheritable => recvmsg(socket, one, first, inheritable).map(|_| 1),
             Call::ReceiveBatch | Call::ReceiveBatchInheritable => {
                 let mut rooms = [RecvRoom::new(one, first), RecvRoom::new(other, &mut second)];
                 let mut slots = [const { RecvSlot::new() }; 2];
                 if call == Call::ReceiveBatch {
                     recvmmsg(socket, &mut slots, &mut rooms, flags_in, Some(Duration::MAX)).map(|batch| batch.len())
                 } else {
-                    recvmmsg_inheritable(socket, &mut slots, &mut rooms, flags_in, None).map(|batch| batch.count())
+                    recvmmsg(socket, &mut slots, &mut rooms, inheritable, None).map(|batch| batch.count())
                 }
             }
             Call::SetDelivery => set_delivery::<ScmCredentials>(socket, flags & 1 != 0).map(|()| 0),

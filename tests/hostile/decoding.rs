@@ -46,7 +46,7 @@ kinds! {
 }
 
 /// Finds a message by a decoder that misbehaves. It is given numbers, and owns nothing.
-pub fn find(random: &mut Random, received: &mut Received<'_>) {
+pub fn find(random: &mut Random, received: &Received<'_>) {
     match random.below(7) {
         0 => drop(received.find::<Numbers<'_>>().map(Result::unwrap)),
         1 => drop(received.find::<OtherNumbers<'_>>().map(Result::unwrap)),

@@ -14,8 +14,8 @@ pub struct Held<'c> {
 }
 
 impl<'c> Held<'c> {
-    pub fn new(mut received: Received<'c>) -> Self {
-        let left = owned_by(&mut received);
+    pub fn new(received: Received<'c>) -> Self {
+        let left = owned_by(&received);
         Held { received, left }
     }
 

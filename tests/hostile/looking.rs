@@ -1,26 +1,26 @@
-//! A caller who looks at what has arrived, or stops looking, in every way that safe code has.
+//! A caller who looks at what has arrived and takes it, or stops, in every way that safe code has.
 #![forbid(unsafe_code)]
 
 use crate::decoding;
 use crate::held::{Held, Kept};
 use crate::measure::{File, Watch, file_at};
 use crate::rounds::{Random, happened, plant, planted, rounds};
+use crate::taking::{exchange, take_messages, take_some};
 use crate::tests;
-use crate::world::{LENT, QUIETLY, World, owned_by, the_kernels_truncation};
+use crate::world::{LENT, QUIETLY, RIGHTS, World, owned_by, the_kernels_truncation};
 use ancillary::message::ScmRights;
-use ancillary::received::Descriptors;
 use ancillary::socket::set_delivery;
 use ancillary::{ControlWriter, Message, recvmsg, sendmsg};
-use rustix::fd::{AsRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::RecvFlags;
-use std::mem::{forget, swap};
+use std::mem::{forget, take};
 
 tests![each_alone if the_kernels_truncation, at_random if the_kernels_truncation];
 
-pub const WAYS: usize = 25;
+pub const WAYS: usize = 32;
 
-/// Looks at one of these in one way, or at two of them.
+/// Looks at one of these in one way, or at two of them, or takes what they own.
 pub fn look<'c>(way: usize, random: &mut Random, held: &mut Vec<Held<'c>>, kept: &mut Kept) {
     if held.is_empty() {
         return;
@@ -29,249 +29,151 @@ pub fn look<'c>(way: usize, random: &mut Random, held: &mut Vec<Held<'c>>, kept:
     let index = random.below(held.len());
     match way {
         0..12 => take_some(way, count, &mut held[index], kept),
-        12..17 => look_at_messages(way, count, &mut held[index], kept),
-        17..20 => exchange(way, count, held, kept),
-        20 => drop(held.swap_remove(index)),
-        21 => {
+        12..17 => take_messages(way, count, &mut held[index], kept),
+        17..21 => exchange(way, count, held, kept),
+        21 => drop(held.swap_remove(index)),
+        22 => {
             happened("an owner that was forgotten");
             kept.forgotten.extend(held.swap_remove(index).forget());
         }
-        22 => {
+        23 => {
             let Held { received, left } = held.swap_remove(index);
-            let truncated = received.truncated();
+            let incomplete = received.incomplete();
+            assert_eq!(incomplete.is_some(), received.data_truncated() || received.control_truncated());
             match received.complete() {
                 Ok(received) => held.push(Held { received, left }),
                 Err(error) => {
-                    assert_eq!(error, truncated);
+                    assert_eq!(Some(error), incomplete);
                     happened("an owner that was refused for being incomplete");
                 }
             }
         }
-        23 => {
+        24 => {
             happened("an owner in another thread");
             let Held { received, left } = &mut held[index];
+            let sent = crate::world::sent_among(received);
+            let mut files = sent.into_iter().map(|index| left[index]).collect();
+            left.clear();
             let taken = std::thread::scope(|scope| {
-                let taking = scope.spawn(|| received.take_descriptors().take(count).map(ok).collect());
+                let taking = scope.spawn(|| received.take_descriptors().unwrap().take(count).collect());
                 taking.join().unwrap()
             });
-            kept.keep(taken, left);
+            kept.keep(taken, &mut files);
         }
-        _ => decoding::find(random, &mut held[index].received),
+        25 => {
+            let Held { received, left } = held.swap_remove(index);
+            of_a_walk_that_outlives_the_owner(count, received, left, kept);
+        }
+        26..31 => look_only(way, count, &held[index]),
+        _ => decoding::find(random, &held[index].received),
     }
     for one in held {
-        assert_eq!(owned_by(&mut one.received), one.left, "after way {way}");
+        assert_eq!(owned_by(&one.received), one.left, "after way {way}");
         let _ = (format!("{:?}", one.received), format!("{:?}", one.received.messages()));
+        if one.left.is_empty() && count == 0 {
+            // A second taking finds nothing.
+            assert_eq!(one.received.take_descriptors().unwrap().len(), 0);
+            assert_eq!(one.received.take_messages().flatten().filter(has_descriptors).count(), 0);
+        }
     }
 }
 
-fn ok<E: std::fmt::Debug>(result: Result<OwnedFd, E>) -> OwnedFd {
-    result.unwrap()
+fn has_descriptors(message: &Message<'_>) -> bool {
+    match message {
+        Message::ScmRights(descriptors) => descriptors.len() > 0,
+        Message::ScmRightsWithErrors(_) | Message::ScmPidfd(_) => true,
+        _ => false,
+    }
 }
 
-/// Takes descriptors from the front.
-fn take_some(way: usize, count: usize, held: &mut Held<'_>, kept: &mut Kept) {
-    let (received, left) = (&mut held.received, &mut held.left);
-    let few = count.min(left.len());
-    let mut owners: Vec<OwnedFd> = Vec::new();
+/// Takes a few messages after what owned them is gone, and leaves the rest.
+fn of_a_walk_that_outlives_the_owner(
+    count: usize,
+    received: ancillary::Received<'_>,
+    mut left: Vec<File>,
+    kept: &mut Kept,
+) {
+    happened("a walk that outlived its owner");
+    let mut messages = received.into_messages();
+    for message in messages.by_ref().take(count / 2).flatten() {
+        match message {
+            Message::ScmRights(descriptors) => kept.keep(descriptors.collect(), &mut left),
+            Message::ScmPidfd(pidfd) => kept.keep(vec![pidfd.unwrap()], &mut left),
+            _ => {}
+        }
+    }
+    if count % 2 == 1 {
+        kept.forgotten.extend(take(&mut left));
+        forget(messages);
+    }
+}
+
+/// Looks, in ways that change nothing.
+fn look_only(way: usize, count: usize, held: &Held<'_>) {
+    let received = &held.received;
+    let numbers = || -> Vec<RawFd> {
+        let rights = |message: Message<'_, BorrowedFd<'_>>| match message {
+            Message::ScmRights(descriptors) => descriptors.map(|one: BorrowedFd<'_>| one.as_raw_fd()).collect(),
+            Message::ScmPidfd(pidfd) => vec![pidfd.unwrap().as_raw_fd()],
+            _ => Vec::new(),
+        };
+        received.messages().flatten().flat_map(rights).collect()
+    };
     match way {
-        0 => owners.extend(received.take_descriptors().take(count).map(ok)),
-        1 => {
-            let last = received.take_descriptors().nth(count).map(ok);
-            left.drain(..few);
-            owners.extend(last);
-        }
-        2 => {
-            let stepping: Vec<OwnedFd> = received.take_descriptors().step_by(2).take(count).map(ok).collect();
-            // What is stepped over is closed.
-            let ended = !stepping.is_empty() && stepping.len() < count;
-            for (step, owner) in stepping.into_iter().enumerate() {
-                left.drain(..step.min(1));
-                kept.keep(vec![owner], left);
-            }
-            if ended {
-                assert!(left.len() < 2);
-                left.clear();
-            }
-        }
-        3 => {
-            // The iterator is asked first: one more is taken, and closed.
-            owners.extend(received.take_descriptors().zip(0..count).map(|(owner, _)| ok(owner)));
-            if left.len() > count {
-                left.remove(count);
-            }
-        }
-        4 => owners.extend((0..count).zip(received.take_descriptors()).map(|(_, owner)| ok(owner))),
-        5 => {
-            let mut taking = received.take_descriptors();
-            owners.extend(taking.by_ref().take(count).map(ok));
-            owners.extend(taking.next().map(ok));
-        }
-        6 => {
-            happened("an iterator that was forgotten");
-            let mut taking = received.take_descriptors();
-            owners.extend(taking.by_ref().take(count).map(ok));
-            forget(taking);
-        }
-        7..10 => {
-            let mut taken = 0;
-            let each = |owner| {
-                let owner = ok(owner);
-                taken += 1;
-                if taken > count {
-                    happened("a panic in an iterator");
-                    plant();
+        26 => {
+            // Two at once, and what they show stays after them.
+            let (mut first, mut second) = (received.messages(), received.messages().skip(count));
+            let mut borrowed: Vec<BorrowedFd<'_>> = Vec::new();
+            for message in first.by_ref().chain(second.by_ref()).flatten() {
+                if let Message::ScmRights(descriptors) = message {
+                    borrowed.extend(descriptors);
                 }
-                owners.push(owner);
-            };
-            let taking = received.take_descriptors();
-            planted(|| match way {
-                7 => taking.for_each(each),
-                8 => taking.map(each).collect(),
-                _ => taking.peekable().map(each).for_each(|()| ()),
-            });
-            // The one in hand was closed.
-            if left.len() > count {
-                left.remove(count);
+            }
+            forget((first, second));
+            for one in borrowed {
+                assert!(held.left.contains(&file_at(one.as_raw_fd()).expect("it is open")));
+                let copy: OwnedFd = one.try_clone_to_owned().unwrap();
+                assert_ne!(copy.as_raw_fd(), one.as_raw_fd());
             }
         }
-        10 => {
-            let mut peeking = received.take_descriptors().peekable();
-            if peeking.peek().is_some() {
-                happened("a descriptor that was peeked at and forgotten");
-                kept.forgotten.push(left.remove(0));
-            }
-            forget(peeking);
-        }
-        _ => {
-            let all = left.len();
-            owners.extend(received.take_descriptors().last().map(ok));
-            left.drain(..all.saturating_sub(1));
-            assert!(received.take_descriptors().next().is_none());
-        }
-    }
-    kept.keep(owners, left);
-}
-
-/// Gives one of the messages with descriptors to `with`, which says how many it has taken from its front.
-fn in_a_message(
-    held: &mut Held<'_>,
-    which: usize,
-    with: impl FnOnce(Descriptors<'_>) -> Vec<Option<OwnedFd>>,
-) -> Vec<OwnedFd> {
-    let (mut offset, mut index) = (0, 0);
-    for message in held.received.messages().flatten() {
-        let (Message::ScmRights(descriptors) | Message::ScmPidfd(descriptors)) = message else { continue };
-        if index == which {
-            let taken = with(descriptors);
-            let mut files = held.left.drain(offset..offset + taken.len());
-            let check = |owner: Option<OwnedFd>| {
-                let file = files.next().unwrap();
-                owner.inspect(|owner| assert_eq!(file_at(owner.as_raw_fd()), Some(file)))
-            };
-            return taken.into_iter().filter_map(check).collect();
-        }
-        offset += descriptors.len();
-        index += 1;
-    }
-    Vec::new()
-}
-
-/// Takes descriptors from one message, and leaves it.
-fn look_at_messages(way: usize, count: usize, held: &mut Held<'_>, kept: &mut Kept) {
-    let which = count % 2;
-    let owners = match way {
-        12 => in_a_message(held, which, |mut descriptors| {
-            let taken = descriptors.by_ref().take(count).map(|owner| Some(ok(owner))).collect();
-            forget(descriptors);
-            taken
-        }),
-        13 => in_a_message(held, which, |descriptors| {
-            let mut taken = Vec::new();
-            let panicked = planted(|| {
-                descriptors.for_each(|owner| {
-                    let owner = ok(owner);
-                    if taken.len() == count {
-                        happened("a panic in a message");
+        27 => {
+            let mut seen = 0;
+            planted(|| {
+                received.messages().flatten().for_each(|message| {
+                    let _message = message;
+                    seen += 1;
+                    if seen > count / 2 {
+                        happened("a panic while looking");
                         plant();
                     }
-                    taken.push(Some(owner));
                 });
             });
-            taken.extend(panicked.is_none().then_some(None));
-            taken
-        }),
-        14 => in_a_message(held, which, |mut descriptors| {
-            // Taken in part, borrowed, then taken in whole by the other path.
-            let mut taken: Vec<Option<OwnedFd>> = descriptors.next().map(|owner| Some(ok(owner))).into_iter().collect();
-            let shown: Vec<RawFd> = descriptors.iter().map(|one| one.unwrap().as_raw_fd()).collect();
-            let rest = descriptors.fold(Vec::new(), |mut all, owner| {
-                all.push(Some(ok(owner)));
-                all
-            });
-            assert!(shown.iter().eq(rest.iter().flatten().map(AsRawFd::as_raw_fd).collect::<Vec<_>>().iter()));
-            taken.extend(rest);
-            taken
-        }),
-        15 => {
-            happened("messages that were forgotten");
-            let mut messages = held.received.messages();
+        }
+        28 => {
+            happened("looking that was forgotten");
+            let mut messages = received.messages();
             let _ = messages.next().map(forget);
             let _ = messages.clamped().map(forget);
+            forget(messages.clone());
             forget(messages);
-            Vec::new()
         }
-        _ => {
-            let mut messages = held.received.messages();
-            planted(|| {
-                messages.by_ref().for_each(|message| {
-                    let _message = message;
-                    happened("a panic with a message in hand");
-                    plant();
-                });
+        29 => {
+            happened("two threads that looked");
+            let (one, other) = std::thread::scope(|scope| {
+                let (one, other) = (scope.spawn(numbers), scope.spawn(numbers));
+                (one.join().unwrap(), other.join().unwrap())
             });
-            assert!(messages.count() < 4);
-            Vec::new()
-        }
-    };
-    // They are no longer among what is left.
-    let mut files = owners.iter().map(|owner| file_at(owner.as_raw_fd()).unwrap()).collect();
-    kept.keep(owners, &mut files);
-}
-
-/// Exchanges two owners, or what walks over them, and takes from both.
-fn exchange(way: usize, count: usize, held: &mut [Held<'_>], kept: &mut Kept) {
-    let [one, other, ..] = held else { return };
-    match way {
-        17 => {
-            happened("owners that were swapped");
-            swap(&mut one.received, &mut other.received);
-            swap(&mut one.left, &mut other.left);
-        }
-        18 => {
-            happened("iterators that were swapped");
-            let (mut first, mut second) = (one.received.take_descriptors(), other.received.take_descriptors());
-            let started: Vec<OwnedFd> = first.next().map(ok).into_iter().collect();
-            swap(&mut first, &mut second);
-            // To the end, which only this one has reached.
-            let ended: Vec<OwnedFd> = first.map(ok).collect();
-            let more: Vec<OwnedFd> = second.take(count).map(ok).collect();
-            kept.keep(ended, &mut other.left);
-            kept.keep(started.into_iter().chain(more).collect(), &mut one.left);
+            assert_eq!(one, other);
         }
         _ => {
-            let (mut first, mut second) = (one.received.messages(), other.received.messages());
-            swap(&mut first, &mut second);
-            let mut messages = (first.flatten(), second.flatten());
-            if let (Some(Message::ScmRights(mut first)), Some(Message::ScmRights(mut second))) =
-                (messages.0.next(), messages.1.next())
-            {
-                happened("messages that were swapped");
-                swap(&mut first, &mut second);
-                let (of_one, of_other) =
-                    (first.take(count).map(ok).collect::<Vec<_>>(), second.take(1).map(ok).collect::<Vec<_>>());
-                kept.keep(of_one, &mut one.left);
-                kept.keep(of_other, &mut other.left);
-            }
+            // Plain numbers are the same numbers, and are no owners.
+            let raw: usize = received
+                .raw_messages()
+                .flatten()
+                .filter(|message| (message.level(), message.message_type()) == RIGHTS)
+                .map(|message| message.payload().len() / 4)
+                .sum();
+            assert!(held.left.is_empty() || (numbers().len() - raw) < 2);
         }
     }
 }
@@ -292,7 +194,7 @@ fn a_look(random: &mut Random, ways: &[usize], roomy: bool) {
             lent = world.some(&sent);
             let mut bytes = [0; 64];
             let mut control = ControlWriter::new(&mut bytes);
-            control.push(&ScmRights::new(&lent)).unwrap();
+            control.push(ScmRights(&lent)).unwrap();
             assert_eq!(sendmsg(&world.here, &[IoSlice::new(b"x")], &control, QUIETLY), Ok(1));
         }
         peeked = random.one_in(5);
@@ -300,6 +202,7 @@ fn a_look(random: &mut Random, ways: &[usize], roomy: bool) {
         let room = if roomy { 400 } else { random.below(100) };
         let mut data = [0; 4];
         let received = recvmsg(&world.there, &mut [IoSliceMut::new(&mut data)], &mut memory[..room], flags).unwrap();
+        assert_eq!((received.control_room(), received.control_len() <= room), (room, true));
         let one = Held::new(received);
         // A descriptor of this process that nothing has sent is that of the sender.
         let arrived: Vec<File> = one.left.iter().copied().filter(|file| world.is_lent(*file)).collect();
@@ -327,17 +230,23 @@ fn each_alone() {
 fn at_random() {
     let expected = [
         "a descriptor that was peeked at and forgotten",
+        "a message that was forgotten",
         "a panic in a message",
         "a panic in an iterator",
+        "a panic while looking",
         "a panic with a message in hand",
+        "a walk that outlived its owner",
         "an iterator that was forgotten",
         "an owner in another thread",
         "an owner that was forgotten",
         "an owner that was refused for being incomplete",
+        "control messages that were swapped",
         "iterators that were swapped",
+        "looking that was forgotten",
         "messages that were forgotten",
         "messages that were swapped",
         "owners that were swapped",
+        "two threads that looked",
     ];
     rounds(&expected, |random| {
         let ways: Vec<usize> = (0..1 + random.below(8)).map(|_| random.below(WAYS)).collect();

@@ -25,6 +25,8 @@ mod harness;
 #[cfg(target_os = "linux")]
 mod held;
 #[cfg(target_os = "linux")]
+mod iterators;
+#[cfg(target_os = "linux")]
 mod looking;
 #[cfg(target_os = "linux")]
 mod measure;
@@ -32,6 +34,8 @@ mod measure;
 mod pushes;
 #[cfg(target_os = "linux")]
 mod rounds;
+#[cfg(target_os = "linux")]
+mod taking;
 #[cfg(target_os = "linux")]
 mod world;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! Messages that do to the writer they are pushed to whatever safe code can.
 #![forbid(unsafe_code)]
 
+use crate::iterators::{self, Misdeed, every_misdeed};
 use crate::rounds::{Random, happened, plant};
 use crate::world::{LENT, NATIVE, RIGHTS, World};
 use ancillary::control::End as WalkEnd;
@@ -22,6 +23,10 @@ pub enum Step {
     /// Reserves so many bytes, and fills them with such a payload; or panics before that.
     Reserved(usize, bool),
     Lent(Vec<usize>),
+    /// The same from an iterator that misbehaves.
+    Iterated(Vec<usize>, Misdeed),
+    /// Several messages at once, the last of which fails or not.
+    Together(Vec<usize>, bool),
     /// Plain numbers as `SCM_RIGHTS`, which a writer refuses.
     Refused,
     /// What does not fit, however long the buffer is.
@@ -55,12 +60,16 @@ pub const ENDS: [End; 3] = [End::Succeeds, End::Fails, End::Panics];
 /// Each step once.
 pub fn every_step(random: &mut Random) -> Vec<Step> {
     let (len, shift) = (random.below(90), random.below(NATIVE.space(8).unwrap()));
-    vec![
+    let lent = indices(random);
+    let misdeeds = every_misdeed(random, lent.len());
+    let mut every = vec![
         Step::Raw(len),
         Step::Forged(shift, 40 + len),
         Step::Reserved(40 + len, true),
         Step::Reserved(len, false),
         Step::Lent((0..random.below(5)).collect()),
+        Step::Iterated(lent.clone(), random.of(&misdeeds)),
+        Step::Together(lent.clone(), random.one_in(3)),
         Step::Refused,
         Step::Endless(random.of(&[5000, 1 << 31, usize::MAX / 2, usize::MAX - 16, usize::MAX])),
         Step::Translated(false),
@@ -71,9 +80,12 @@ pub fn every_step(random: &mut Random) -> Vec<Step> {
         Step::Replace(false),
         Step::Replace(true),
         Step::Send,
-        Step::Push(vec![Step::Forged(shift, len), Step::Lent(vec![1])], random.of(&ENDS)),
-        Step::Panic,
-    ]
+    ];
+    every.extend(misdeeds.into_iter().map(|misdeed| Step::Iterated(lent.clone(), misdeed)));
+    every.push(Step::Together(lent.clone(), true));
+    every.push(Step::Push(vec![Step::Forged(shift, len), Step::Lent(vec![1])], random.of(&ENDS)));
+    every.push(Step::Panic);
+    every
 }
 
 /// A few steps, and in some of them as many again.
@@ -84,8 +96,9 @@ pub fn steps(random: &mut Random, depth: usize) -> Vec<Step> {
         }
         let every = every_step(random);
         // To push is what there is most of to break.
-        let index = if random.one_in(2) { random.below(5) } else { random.below(every.len() - 2) };
-        every.into_iter().nth(if random.one_in(24) { 16 } else { index }).unwrap()
+        let index = if random.one_in(2) { random.below(7) } else { random.below(every.len() - 2) };
+        let panic = every.len() - 1;
+        every.into_iter().nth(if random.one_in(24) { panic } else { index }).unwrap()
     };
     (0..random.below(6)).map(|_| one(random)).collect()
 }
@@ -114,7 +127,7 @@ impl<'fd> Shared<'fd> {
         self.next_type.get()
     }
 
-    fn record(&self, level: i32, message_type: i32, payload: Vec<u8>) {
+    pub fn record(&self, level: i32, message_type: i32, payload: Vec<u8>) {
         self.pushed.borrow_mut().insert((level, message_type, payload));
     }
 
@@ -132,7 +145,7 @@ impl<'fd> Shared<'fd> {
     pub fn lend(&self, control: &mut ControlWriter<'fd>, indices: &[usize]) -> Result<(), PushError> {
         let lent: Vec<BorrowedFd<'fd>> = self.world.some(indices);
         let before = control.as_bytes().to_vec();
-        let pushed = control.push(&ScmRights::new(&lent));
+        let pushed = control.push(ScmRights(lent.iter().copied()));
         match pushed {
             Ok(()) => {
                 let numbers = lent.iter().flat_map(|one| one.as_raw_fd().to_ne_bytes()).collect();
@@ -147,7 +160,7 @@ impl<'fd> Shared<'fd> {
     pub fn push(&self, control: &mut ControlWriter<'fd>, steps: &[Step], end: End) -> Result<(), PushError> {
         let before = control.as_bytes().to_vec();
         let outer = self.disturbed.replace(false);
-        let pushed = control.push(&Hostile { steps, end, shared: self });
+        let pushed = control.push(Hostile { steps, end, shared: self });
         match (pushed.is_ok(), self.disturbed.get()) {
             (true, false) => assert!(control.as_bytes().starts_with(&before)),
             (false, false) => assert_eq!(control.as_bytes(), before, "a push that failed has changed something"),
@@ -184,10 +197,10 @@ impl<'fd> Shared<'fd> {
         assert_eq!(messages.end(), Some(WalkEnd::Clean));
         assert_eq!(writer.as_bytes(), control.as_bytes());
         // The writer says how many descriptors it counts, when it is asked for more than there may be.
-        let too_many = vec![self.world.lent(0); SCM_MAX_FD + 1];
-        let count = descriptors + too_many.len();
+        let too_many = std::iter::repeat_n(self.world.lent(0), SCM_MAX_FD + 1);
+        let count = descriptors + SCM_MAX_FD + 1;
         let error = PushError::TooManyDescriptors { count, max: SCM_MAX_FD };
-        assert_eq!(control.push(&ScmRights::new(&too_many)), Err(error), "the descriptors are counted wrongly");
+        assert_eq!(control.push(ScmRights(too_many)), Err(error), "the descriptors are counted wrongly");
     }
 }
 
@@ -204,7 +217,7 @@ impl ControlKind for Hostile<'_, '_> {
 }
 
 impl<'fd> EncodeMessage<'fd> for Hostile<'_, 'fd> {
-    fn push_to(&self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
+    fn push_to(self, control: &mut ControlWriter<'fd>) -> Result<(), PushError> {
         for step in self.steps {
             // What does not fit is no reason to stop.
             let _ = self.take(step, control);
@@ -242,6 +255,8 @@ impl<'fd> Hostile<'_, 'fd> {
                 Ok(())
             }
             Step::Lent(indices) => shared.lend(control, indices),
+            Step::Iterated(indices, misdeed) => iterators::lend(shared, control, indices, *misdeed),
+            Step::Together(indices, fails) => iterators::lend_together(shared, control, indices, *fails),
             Step::Refused => {
                 // Descriptors, and addresses in this process (`SOL_RDS`, `RDS_CMSG_RDMA_ARGS`).
                 for (level, message_type) in [RIGHTS, (276, 1)] {

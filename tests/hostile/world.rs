@@ -10,7 +10,7 @@ use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 
 pub const NATIVE: Layout = Layout::NATIVE;
-pub const RIGHTS: (i32, i32) = (ScmRights::LEVEL, ScmRights::TYPE);
+pub const RIGHTS: (i32, i32) = (<ScmRights>::LEVEL, <ScmRights>::TYPE);
 pub const LENT: usize = 5;
 pub const QUIETLY: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
@@ -96,25 +96,40 @@ impl World {
         let (mut data, mut room) = ([0; 8], [0xff; 1200]);
         let mut received = recvmsg(socket, &mut [IoSliceMut::new(&mut data)], &mut room, RecvFlags::DONTWAIT)?;
         assert!(!received.control_truncated());
-        let descriptors: Vec<OwnedFd> = received.take_descriptors().map(Result::unwrap).collect();
+        let descriptors: Vec<OwnedFd> = received.take_descriptors().unwrap().collect();
         let files: Vec<File> = descriptors.iter().map(|one| file_at(one.as_raw_fd()).unwrap()).collect();
         assert!(files.iter().all(|file| self.is_lent(*file)), "a file has arrived that was never lent");
         Ok(files)
     }
 }
 
-/// What a `Received` owns, in its order, as borrowing shows it.
-pub fn owned_by(received: &mut Received<'_>) -> Vec<File> {
+/// What a `Received` owns, in its order, as looking shows it: each file, and whether the peer has sent it.
+fn shown_by(received: &Received<'_>) -> Vec<(File, bool)> {
+    let file = |one: BorrowedFd<'_>| file_at(one.as_raw_fd()).expect("it is open");
     let mut files = Vec::new();
     for message in received.messages().flatten() {
-        if let Message::ScmRights(descriptors) | Message::ScmPidfd(descriptors) = message {
-            let shown: Vec<File> =
-                descriptors.iter().map(|one| file_at(one.unwrap().as_raw_fd()).expect("it is open")).collect();
-            assert_eq!(shown.len(), descriptors.len());
-            files.extend(shown);
+        match message {
+            Message::ScmRights(descriptors) => {
+                let len = descriptors.len();
+                let shown: Vec<(File, bool)> = descriptors.map(|one| (file(one), true)).collect();
+                assert_eq!(shown.len(), len);
+                files.extend(shown);
+            }
+            Message::ScmPidfd(pidfd) => files.push((file(pidfd.unwrap()), false)),
+            Message::ScmRightsWithErrors(slots) => panic!("an error where a file was sent: {slots:?}"),
+            _ => {}
         }
     }
     files
+}
+
+pub fn owned_by(received: &Received<'_>) -> Vec<File> {
+    shown_by(received).into_iter().map(|(file, _)| file).collect()
+}
+
+/// Which of what is owned the peer has sent.
+pub fn sent_among(received: &Received<'_>) -> Vec<usize> {
+    shown_by(received).iter().enumerate().filter(|(_, (_, sent))| *sent).map(|(index, _)| index).collect()
 }
 
 trait Chunks {

@@ -33,8 +33,8 @@ fn more_control_bytes_than_musl_copies() {
         let many = vec![borrowed(&file)[0]; 253];
         let mut space = ControlSpace::<{ control_space!(ScmRights[253], ScmCredentials) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&many)).unwrap();
-        control.push(&ScmCredentials::of_this_process()).unwrap();
+        control.push(ScmRights(&many)).unwrap();
+        control.push(ScmCredentials::of_this_process()).unwrap();
         assert!(control.used() > 1024);
         let sent = sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         if C_LIBRARY_COPIES {
@@ -128,8 +128,8 @@ fn control_messages_in_dirty_memory() {
         let descriptors = borrowed(&file);
         let mut memory = [dirt; 128];
         let mut control = ControlWriter::new(memory.as_mut_slice());
-        control.push(&ScmRights::new(&descriptors[..1])).unwrap();
-        control.push(&ScmRights::new(&descriptors[1..])).unwrap();
+        control.push(ScmRights(&descriptors[..1])).unwrap();
+        control.push(ScmRights(&descriptors[1..])).unwrap();
         let lengths: Vec<usize> = control.as_bytes().chunks(NATIVE.space(4).unwrap()).map(first_word).collect();
         assert_eq!(lengths, [NATIVE.len(4).unwrap(); 2]);
         let data = [IoSlice::new(b"x")];
@@ -240,12 +240,12 @@ impl Cancelled {
         let descriptors = [self.file.as_fd()];
         let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         sendmsg(&self.here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let mut data = [0];
         let mut received =
             recvmsg(&self.there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
-        let arrived = received.take_descriptors().next().unwrap().unwrap();
+        let arrived = received.take_descriptors().unwrap().next().unwrap();
         self.arrived.store(arrived.into_raw_fd(), SeqCst);
 
         let (empty, slices) = (ControlWriter::empty(), [IoSlice::new(b"y")]);

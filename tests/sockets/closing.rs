@@ -3,7 +3,6 @@
 use crate::support::*;
 use crate::tests;
 use crate::waiting::{Waiting, meanwhile, threads_that_sleep_in_calls_alone};
-use ancillary::Truncated;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
@@ -49,11 +48,10 @@ fn closing_can_wait_for_as_long_as_the_sender_chooses() {
         };
         let receive_and_close = || {
             let received = receive_flags(&there, &mut data, room, RecvFlags::DONTWAIT)?;
-            Ok::<_, Errno>(received.truncated())
+            Ok::<_, Errno>(lost(received.incomplete()))
         };
         let (received, (is_waiting, read)) = meanwhile(until_it_waits, receive_and_close);
-        let truncated = if has_room { Truncated::empty() } else { Truncated::CONTROL };
-        assert_eq!(received, Ok(truncated));
+        assert_eq!(received, Ok(if has_room { NOTHING } else { CONTROL }));
         assert!(is_waiting, "nothing waited, with room: {has_room}");
         assert!(read.unwrap() > 0);
     }

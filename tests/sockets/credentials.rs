@@ -27,7 +27,7 @@ const SPACE: usize = control_space!(ScmCredentials, ScmRights[2]);
 fn send_as(socket: impl AsFd, who: ScmCredentials) -> Result<usize, Errno> {
     let mut space = ControlSpace::<SPACE>::new();
     let mut control = space.writer();
-    control.push(&who).unwrap();
+    control.push(who).unwrap();
     sendmsg(socket, &[IoSlice::new(b"x")], &control, SendFlags::NOSIGNAL)
 }
 
@@ -124,17 +124,17 @@ fn credentials_arrive_before_descriptors() {
             let descriptors = borrowed(&file);
             let mut space = ControlSpace::<SPACE>::new();
             let mut control = space.writer();
-            let (rights, own) = (ScmRights::new(&descriptors), ScmCredentials::of_this_process());
+            let (rights, own) = (ScmRights(&descriptors), ScmCredentials::of_this_process());
             if descriptors_first {
-                control.push(&rights).unwrap();
-                control.push(&own).unwrap();
+                control.push(rights).unwrap();
+                control.push(own).unwrap();
             } else {
                 own.push_to(&mut control).unwrap();
                 rights.push_to(&mut control).unwrap();
             }
             sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
             let mut room = [0xff; SPACE];
-            let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+            let received = receive(&there, &mut [0], &mut room).complete().unwrap();
             let mut messages = received.messages();
             assert!(matches!(messages.next(), Some(Ok(Message::ScmCredentials(who))) if who == own));
             assert!(matches!(messages.next(), Some(Ok(Message::ScmRights(list))) if list.len() == 1));

@@ -4,7 +4,8 @@ use crate::kernel::urgent_data_on_unix_sockets;
 use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmRights;
-use ancillary::{ControlSpace, Message, control_space, recvmsg_inheritable, sendmsg};
+use ancillary::socket::RecvOptions;
+use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -82,7 +83,7 @@ fn close_on_exec_is_the_default_and_not_inherited() {
     let mut room = [0; 64];
     let mut data = [0; 1];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = recvmsg_inheritable(&there, &mut slices, &mut room, RecvFlags::empty()).unwrap();
+    let mut received = recvmsg(&there, &mut slices, &mut room, RecvOptions::new().inheritable()).unwrap();
     assert!(!is_close_on_exec(&take_all(&mut received)[0]));
     drop(received);
 
@@ -104,7 +105,7 @@ fn an_empty_list_arrives_as_nothing() {
         for lists in [[&descriptors[..], &[]], [&[], &descriptors[..]]] {
             let mut space = ControlSpace::<{ control_space!(ScmRights[0], ScmRights[1]) }>::new();
             let mut control = space.writer();
-            lists.iter().for_each(|list| control.push(&ScmRights::new(list)).unwrap());
+            lists.iter().for_each(|list| control.push(ScmRights(*list)).unwrap());
             sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
             let mut received = receive(&there, &mut [0], &mut room);
             assert_eq!(received.messages().count(), 1);
@@ -146,7 +147,7 @@ fn earlier_bytes_carry_no_descriptor() {
     send_plain(&here, b"aa").unwrap();
     send(&here, b"BB", &borrowed(&files(1))).unwrap();
     let mut room = [0; 64];
-    let mut received = receive(&there, &mut [0; 2], &mut room).complete().unwrap();
+    let received = receive(&there, &mut [0; 2], &mut room).complete().unwrap();
     assert_eq!((received.bytes(), received.messages().count()), (2, 0));
     drop(received);
     assert_eq!(take_all(&mut receive(&there, &mut [0; 2], &mut room)).len(), 1);
@@ -201,7 +202,7 @@ fn out_of_band_data_carries_no_descriptor() {
     let descriptors = borrowed(&file);
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::OOB), Ok(1));
     let mut room = [0; 64];
     let mut data = [0; 4];
@@ -278,7 +279,7 @@ fn a_full_socket_passes_nothing() {
     let mut room = [0; 64];
     let mut data = [0; 1024];
     while let Ok(mut received) = receive_flags(&there, &mut data, &mut room, RecvFlags::DONTWAIT) {
-        assert!(received.take_descriptors().next().is_none());
+        assert!(received.take_descriptors().unwrap().next().is_none());
     }
 }
 
@@ -321,7 +322,7 @@ fn a_descriptor_then_the_end() {
     rustix::net::shutdown(&here, rustix::net::Shutdown::Write).unwrap();
     let mut room = [0; 64];
     assert_eq!(take_all(&mut receive(&there, &mut [0], &mut room)).len(), 1);
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     assert_eq!((received.bytes(), received.flags(), received.messages().count()), (0, ReturnFlags::empty(), 0));
 }
 
@@ -361,7 +362,7 @@ fn flags_do_not_echo_close_on_exec() {
     let (here, there) = pair(SocketType::STREAM);
     send(&here, b"x", &borrowed(&files(1))).unwrap();
     let mut room = [0; 64];
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     assert_eq!(received.flags(), ReturnFlags::empty());
     assert!(matches!(received.messages().next(), Some(Ok(Message::ScmRights(_)))));
 }

@@ -72,7 +72,7 @@ impl Taken {
 fn take(socket: impl AsFd) -> Result<Taken, Errno> {
     let (mut data, mut room) = ([0; 128], [0xff; 256]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = recvmsg(socket, &mut slices, &mut room, RecvFlags::ERRQUEUE)?.complete().unwrap();
+    let received = recvmsg(socket, &mut slices, &mut room, RecvFlags::ERRQUEUE)?.complete().unwrap();
     assert_eq!(received.flags(), ReturnFlags::ERRQUEUE);
     let messages = received
         .messages()

@@ -104,7 +104,7 @@ fn where_an_ipv4_datagram_was_sent() {
         let to = Ipv4Addr::new(127, 0, 0, last);
         here.send_to(b"x", (to, address.port())).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
-        let mut received = arrived(&there, &mut [0], &mut space);
+        let received = arrived(&there, &mut [0], &mut space);
         let expected = IpPktinfo { ifindex: interface_of_loopback(), spec_dst: to, addr: to };
         assert_eq!(received.find::<IpPktinfo>(), Some(Ok(expected)));
         assert_eq!(received.messages().count(), 1);
@@ -118,7 +118,7 @@ fn the_source_of_an_ipv4_answer() {
     for source in [Ipv4Addr::new(127, 0, 0, 9), Ipv4Addr::new(127, 1, 2, 3)] {
         let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
         let mut control = space.writer();
-        control.push(&IpPktinfo::from_source(source)).unwrap();
+        control.push(IpPktinfo::from_source(source)).unwrap();
         sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let (_, sender) = there.recv_from(&mut [0]).unwrap();
         assert_eq!(sender, SocketAddrV4::new(source, from.port()).into());
@@ -126,7 +126,7 @@ fn the_source_of_an_ipv4_answer() {
     // Out on an interface that there is not.
     let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
     let mut control = space.writer();
-    control.push(&IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from_source(Ipv4Addr::LOCALHOST) }).unwrap();
+    control.push(IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from_source(Ipv4Addr::LOCALHOST) }).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
     assert!(matches!(sent, Err(Errno::NODEV | Errno::NETUNREACH | Errno::INVAL)), "{sent:?}");
 }
@@ -139,10 +139,10 @@ fn the_type_of_service() {
     for tos in [0, 1, 2, 3, 0xb8, 0xff] {
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
         let mut control = space.writer();
-        control.push(&IpTos(tos)).unwrap();
+        control.push(IpTos(tos)).unwrap();
         sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
-        let mut received = arrived(&there, &mut [0], &mut space);
+        let received = arrived(&there, &mut [0], &mut space);
         assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(tos))));
         let Some(Ok(Message::Other(message))) = received.messages().next() else { panic!("no message") };
         assert_eq!(message.payload(), [tos], "the kernel gives one byte");
@@ -166,7 +166,7 @@ fn where_an_ipv6_datagram_was_sent() {
     set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
     here.send_to(b"x", (Ipv6Addr::LOCALHOST, address.port())).unwrap();
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
-    let mut received = arrived(&there, &mut [0], &mut space);
+    let received = arrived(&there, &mut [0], &mut space);
     let expected = Ipv6Pktinfo { addr: Ipv6Addr::LOCALHOST, ifindex: interface_of_loopback() };
     assert_eq!(received.find::<Ipv6Pktinfo>(), Some(Ok(expected)));
 }
@@ -177,13 +177,13 @@ fn the_source_of_an_ipv6_answer() {
     let SocketAddr::V6(to) = to else { unreachable!() };
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
     let mut control = space.writer();
-    control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST)).unwrap();
+    control.push(Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST)).unwrap();
     sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
     let (_, sender) = there.recv_from(&mut [0]).unwrap();
     assert_eq!(sender, SocketAddrV6::new(Ipv6Addr::LOCALHOST, from.port(), 0, 0).into());
     // From an address that is not this machine's.
     control.clear();
-    control.push(&Ipv6Pktinfo::from_source(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
+    control.push(Ipv6Pktinfo::from_source(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
     assert_eq!(sent, Err(Errno::INVAL));
 }
@@ -196,12 +196,12 @@ fn the_traffic_class() {
     for (class, expected) in [(0, Ok(0)), (1, Ok(1)), (0xb9, Ok(0xb9)), (255, Ok(255)), (256, Err(Errno::INVAL))] {
         let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
         let mut control = space.writer();
-        control.push(&Ipv6Tclass(class)).unwrap();
+        control.push(Ipv6Tclass(class)).unwrap();
         let sent = sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(sent.map(|_| ()), expected.map(|_| ()), "{class}");
         if let Ok(expected) = expected {
             let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
-            let mut received = arrived(&there, &mut [0], &mut space);
+            let received = arrived(&there, &mut [0], &mut space);
             assert_eq!(received.find::<Ipv6Tclass>(), Some(Ok(Ipv6Tclass(expected))));
         }
     }
@@ -227,7 +227,7 @@ fn an_ipv4_datagram_on_an_ipv6_socket() {
     set_delivery::<IpTos>(&there, true).unwrap();
     here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo, Ipv6Tclass, IpTos) }>::new();
-    let mut received = arrived(&there, &mut [0], &mut space);
+    let received = arrived(&there, &mut [0], &mut space);
     let found = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
     assert_eq!(found.addr, Ipv4Addr::LOCALHOST.to_ipv6_mapped());
     assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(0))));
@@ -245,8 +245,8 @@ fn marks_of_an_ipv4_datagram_from_an_ipv6_socket() {
     {
         let mut space = ControlSpace::<{ control_space!(Ipv6Tclass, IpTos) }>::new();
         let mut control = space.writer();
-        class.map_or(Ok(()), |class| control.push(&Ipv6Tclass(class))).unwrap();
-        tos.map_or(Ok(()), |tos| control.push(&IpTos(tos))).unwrap();
+        class.map_or(Ok(()), |class| control.push(Ipv6Tclass(class))).unwrap();
+        tos.map_or(Ok(()), |tos| control.push(IpTos(tos))).unwrap();
         assert_eq!(sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
         let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
         let found = arrived(&there, &mut [0], &mut space).find::<IpTos>();
@@ -261,10 +261,10 @@ fn many_datagrams_as_one() {
     set_delivery::<UdpGro>(&there, true).unwrap();
     let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
-    control.push(&UdpSegment(4)).unwrap();
+    control.push(UdpSegment(4)).unwrap();
     sendmsg(&here, &[IoSlice::new(b"datagrams")], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 65_535], ControlSpace::<{ control_space!(UdpGro) }>::new());
-    let mut received = arrived(&there, &mut data, &mut space);
+    let received = arrived(&there, &mut data, &mut space);
     let size = received.find::<UdpGro>().unwrap().unwrap();
     assert_eq!(size, UdpGro(4));
     let data = &data[..received.bytes()];
@@ -272,11 +272,11 @@ fn many_datagrams_as_one() {
     // Case W2: where the slices are too short, what is left of a datagram is not one.
     let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
-    control.push(&UdpSegment(1000)).unwrap();
+    control.push(UdpSegment(1000)).unwrap();
     sendmsg(&here, &[IoSlice::new(&[7; 9300])], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 2500], ControlSpace::<{ control_space!(UdpGro) }>::new());
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
     let segments = received.find::<UdpGro>().unwrap().unwrap().segments(&data, received.data_truncated());
     assert_eq!((segments.len(), segments.partial()), (2, &[7; 500][..]));
     assert!(segments.eq([[7; 1000], [7; 1000]]));
@@ -335,7 +335,7 @@ fn a_label_by_its_option() {
     set_delivery::<ScmSecurity<'_>>(&there, true).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 4096];
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     assert!(matches!(received.messages().next(), Some(Ok(Message::ScmSecurity(_)))));
 }
 
@@ -344,7 +344,7 @@ fn a_process_by_its_option() {
     set_delivery::<ScmPidfd>(&there, true).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 256];
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     assert!(matches!(received.messages().next(), Some(Ok(Message::ScmPidfd(_)))));
 }
 
@@ -385,7 +385,7 @@ fn room_for_one_of_two() {
     here.send_to(b"x", to).unwrap();
     let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
     let mut data = [0];
-    let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     assert!(received.control_truncated());
     assert!(received.find::<IpPktinfo>().unwrap().is_ok());
     assert_eq!(received.find::<IpTos>(), None);

@@ -35,7 +35,7 @@ fn the_kernels_segments_of_ipv6() -> Result<(), String> {
 fn send_segments(socket: impl AsFd, len: usize, size: u16) -> Result<usize, Errno> {
     let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
-    control.push(&UdpSegment(size)).unwrap();
+    control.push(UdpSegment(size)).unwrap();
     sendmsg(socket, &[IoSlice::new(&vec![7; len])], &control, SendFlags::empty())
 }
 
@@ -95,7 +95,7 @@ fn both_packet_infos_on_a_socket_of_both_families() {
     set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
     here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
     let mut space = ControlSpace::<{ control_space!(IpPktinfo, Ipv6Pktinfo) }>::new();
-    let mut received = arrived(&there, &mut [0], &mut space);
+    let received = arrived(&there, &mut [0], &mut space);
     let of_ipv6 = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
     let of_ipv4 = received.find::<IpPktinfo>().unwrap().unwrap();
     assert_eq!((of_ipv6.addr, of_ipv4.addr), (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), Ipv4Addr::LOCALHOST));
@@ -111,9 +111,9 @@ fn the_packet_info_of_ipv6_on_a_socket_of_ipv4_is_ignored() {
     let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo, IpPktinfo) }>::new();
     for (of_ipv4, source) in [(false, Ipv4Addr::LOCALHOST), (true, asked)] {
         let mut control = space.writer();
-        control.push(&Ipv6Pktinfo::from_source(asked.to_ipv6_mapped())).unwrap();
+        control.push(Ipv6Pktinfo::from_source(asked.to_ipv6_mapped())).unwrap();
         if of_ipv4 {
-            control.push(&IpPktinfo::from_source(asked)).unwrap();
+            control.push(IpPktinfo::from_source(asked)).unwrap();
         }
         assert_eq!(sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
         let received = arrived(&there, &mut [0], &mut [0; 0]);

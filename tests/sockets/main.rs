@@ -25,8 +25,6 @@ mod internet_limits;
 #[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
-mod known_wrong;
-#[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]
 mod netlink;
@@ -44,6 +42,8 @@ mod random_faults;
 mod recvmsg_out;
 #[cfg(target_os = "linux")]
 mod resource_faults;
+#[cfg(target_os = "linux")]
+mod retrying;
 #[cfg(io_uring_crate)]
 mod ring;
 #[cfg(target_os = "linux")]
@@ -73,7 +73,14 @@ fn main() -> std::process::ExitCode {
         random_faults::TESTS,
         credentials::TESTS,
         pidfd_refusal_and_label::TESTS,
-        ownership::TESTS,
+        ownership::dropping::TESTS,
+        ownership::looking::TESTS,
+        ownership::taking::TESTS,
+        ownership::forgetting::TESTS,
+        ownership::counting::TESTS,
+        ownership::slots::TESTS,
+        ownership::made_up::TESTS,
+        ownership::bytes::TESTS,
         other_families::TESTS,
         peer_bugs::TESTS,
         batches::receiving::TESTS,
@@ -87,7 +94,7 @@ fn main() -> std::process::ExitCode {
         error_queue::streams::TESTS,
         netlink::TESTS,
         closing::TESTS,
-        known_wrong::TESTS,
+        retrying::TESTS,
         names::TESTS,
         recvmsg_out::TESTS,
         #[cfg(io_uring_crate)]

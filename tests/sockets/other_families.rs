@@ -4,8 +4,8 @@ use crate::harness::{not_watched_by, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
-use ancillary::{recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
+use ancillary::{recvmmsg, recvmsg};
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SocketType};
@@ -79,7 +79,7 @@ fn a_packet_socket_is_received_from() {
     let receive = |packet: &mut [u8]| {
         let received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], ControlMemory::none(), RecvFlags::DONTWAIT)?;
         assert_eq!(received.address().map(|address| address.address_family()), Some(AddressFamily::PACKET));
-        assert!(received.truncated().is_empty());
+        assert!(received.incomplete().is_none());
         Ok(received.bytes())
     };
     wait_for_packet(receive, b"seen from below");
@@ -129,7 +129,7 @@ fn a_packet_with_its_control_message() {
     send_a_datagram(b"with its control message");
     let receive = |packet: &mut [u8]| {
         let mut control = [0; 64];
-        let mut received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], &mut control, RecvFlags::DONTWAIT)?;
+        let received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], &mut control, RecvFlags::DONTWAIT)?;
         let mut messages = received.messages();
         let Some(Ok(ancillary::Message::Other(message))) = messages.next() else { panic!("no control message") };
         assert_eq!(
@@ -148,16 +148,17 @@ fn the_flag_is_refused_where_the_caller_gives_it() {
     let mut data = [0; 64];
     let mut slices = [IoSliceMut::new(&mut data)];
     let flags = RecvFlags::DONTWAIT | CLOEXEC_ON_RECEIVE;
-    let refused = recvmsg_inheritable(&socket, &mut slices, ControlMemory::none(), flags);
+    let inheritable = |flags| RecvOptions::with_flags(flags).inheritable();
+    let refused = recvmsg(&socket, &mut slices, ControlMemory::none(), inheritable(flags));
     assert_eq!(refused.err(), Some(Errno::INVAL));
     let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
     let mut slots = [RecvSlot::new()];
-    let refused = recvmmsg_inheritable(&socket, &mut slots, &mut rooms, flags, None);
+    let refused = recvmmsg(&socket, &mut slots, &mut rooms, inheritable(flags), None);
     assert_eq!(refused.err(), Some(Errno::INVAL));
     let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
     // SAFETY: the header is prepared, and lives and stays where it is until after the call.
     assert_eq!(unsafe { recvmsg_raw(&socket, header.as_mut_ptr(), flags) }, Err(Errno::INVAL));
-    let received = recvmsg_inheritable(&socket, &mut slices, ControlMemory::none(), RecvFlags::DONTWAIT).unwrap();
+    let received = recvmsg(&socket, &mut slices, ControlMemory::none(), inheritable(RecvFlags::DONTWAIT)).unwrap();
     assert!(received.bytes() > 0);
 }
 
@@ -223,9 +224,10 @@ fn a_unix_socket_that_refuses_the_call_is_not_asked_again() {
         let received = recvmsg(&here, &mut [], ControlMemory::none(), RecvFlags::OOB);
         assert_eq!(received.err(), Some(Errno::OPNOTSUPP));
         // The filter works.
-        let received = recvmsg_inheritable(&here, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT);
+        let without = RecvOptions::with_flags(RecvFlags::DONTWAIT).inheritable();
+        let received = recvmsg(&here, &mut [], ControlMemory::none(), without);
         assert_eq!(received.err(), Some(Errno::from_raw_os_error(libc::ENOTUNIQ)));
-        let received = recvmmsg_inheritable(&here, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None);
+        let received = recvmmsg(&here, &mut slots, &mut rooms, without, None);
         assert_eq!(received.err(), Some(Errno::from_raw_os_error(libc::ENOTUNIQ)));
     })
     .unwrap();

@@ -4,7 +4,7 @@ use crate::kernel::needs_kernel;
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
-use ancillary::{Message, Truncated, control_space};
+use ancillary::{Message, control_space};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::SocketType;
@@ -67,10 +67,12 @@ fn a_pidfd_comes_without_credentials_and_is_close_on_exec() {
         send_plain(&here, b"x").unwrap();
         let mut room = [0xff; 64];
         let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
-        let mut messages = received.messages();
-        let Some(Ok(Message::ScmPidfd(mut pidfd))) = messages.next() else { panic!() };
-        assert!(is_close_on_exec(pidfd.next().unwrap().unwrap()));
-        assert!(pidfd.next().is_none() && messages.next().is_none());
+        let Some(Ok(Message::ScmPidfd(Ok(looked_at)))) = received.messages().next() else { panic!() };
+        let number = looked_at.as_raw_fd();
+        let mut messages = received.take_messages();
+        let Some(Ok(Message::ScmPidfd(Ok(pidfd)))) = messages.next() else { panic!() };
+        assert!(is_close_on_exec(&pidfd) && pidfd.as_raw_fd() == number);
+        assert!(messages.next().is_none());
     }
 }
 
@@ -79,7 +81,7 @@ fn the_order_is_credentials_rights_pidfd() {
     set_socket_passcred(&there, true).unwrap();
     send(&here, b"x", &borrowed(&files(1))).unwrap();
     let mut room = [0xff; control_space!(ScmCredentials, ScmRights[1], ancillary::message::ScmPidfd)];
-    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    let received = receive(&there, &mut [0], &mut room).complete().unwrap();
     let mut messages = received.messages().map(Result::unwrap);
     assert!(matches!(messages.next(), Some(Message::ScmCredentials(_))));
     assert!(matches!(messages.next(), Some(Message::ScmRights(_))));
@@ -93,7 +95,11 @@ fn the_pidfd_of_a_sender_that_was_reaped() {
     assert!(sending_child(here, 0).wait().unwrap().success());
     let mut room = [0xff; 128];
     let mut received = receive(&there, &mut [0; 64], &mut room);
-    let pidfd = take_all(&mut received).pop().unwrap();
+    let mut pidfds = received.take_messages().filter_map(|message| match message.unwrap() {
+        Message::ScmPidfd(pidfd) => Some(pidfd.unwrap()),
+        _ => None,
+    });
+    let pidfd = pidfds.next().unwrap();
     let facts = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).unwrap();
     assert!(facts.contains("Pid:\t-1"), "{facts}");
 }
@@ -105,10 +111,19 @@ fn without_a_free_number_the_slot_holds_an_error() {
     let mut room = [0xff; 64];
     let mut received = receive(&there, &mut [0], &mut room);
     drop(limit);
-    assert_eq!(received.truncated(), Truncated::empty());
-    let Some(Ok(Message::ScmPidfd(mut pidfd))) = received.messages().next() else { panic!() };
-    assert_eq!(pidfd.iter().next().unwrap().unwrap_err().errno(), Some(Errno::MFILE));
-    assert_eq!(pidfd.next().unwrap().unwrap_err(), NoDescriptor { slot: -libc::EMFILE });
+    assert!(!received.data_truncated() && !received.control_truncated());
+    let Some(Ok(Message::ScmPidfd(Err(none)))) = received.messages().next() else { panic!() };
+    assert_eq!((none.errno(), none), (Some(Errno::MFILE), NoDescriptor { slot: -libc::EMFILE }));
+    // That is nothing the peer has sent.
+    assert_eq!(received.take_descriptors().unwrap().len(), 0);
+    drop(received);
+
+    send_plain(&here, b"x").unwrap();
+    let limit = DescriptorLimit::numbers_below(lowest_free_number());
+    let mut received = receive(&there, &mut [0], &mut room);
+    drop(limit);
+    let Some(Ok(Message::ScmPidfd(Err(taken)))) = received.take_messages().next() else { panic!() };
+    assert_eq!(taken, none);
 }
 
 fn rights_can_take_the_room_of_the_pidfd() {
@@ -116,7 +131,7 @@ fn rights_can_take_the_room_of_the_pidfd() {
     send(&here, b"x", &borrowed(&files(1))).unwrap();
     let mut room = vec![0xff; NATIVE.len(4).unwrap()];
     let mut received = receive(&there, &mut [0], &mut room);
-    assert_eq!(received.truncated(), Truncated::CONTROL);
+    assert_eq!(lost(received.incomplete()), CONTROL);
     assert_eq!(take_all(&mut received).len(), 1);
 }
 
@@ -144,7 +159,7 @@ fn a_label_is_a_message() {
     set_option(&there, libc::SO_PASSSEC, 1).unwrap();
     send_plain(&here, b"x").unwrap();
     let mut room = [0; 4096];
-    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    let received = receive(&there, &mut [0], &mut room).complete().unwrap();
     let Some(Ok(Message::ScmSecurity(security))) = received.messages().next() else { panic!() };
     assert!(!security.label().is_empty());
 }
@@ -159,7 +174,7 @@ fn a_label_on_a_stream_needs_credentials() {
             set_socket_passcred(&there, with_credentials).unwrap();
             send_plain(&here, b"x").unwrap();
             let mut room = [0; 4096];
-            let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+            let received = receive(&there, &mut [0], &mut room).complete().unwrap();
             let has_label = received.messages().any(|message| matches!(message, Ok(Message::ScmSecurity(_))));
             assert_eq!(has_label, kind != SocketType::STREAM || with_credentials, "{kind:?}, {with_credentials}");
         }

@@ -59,7 +59,7 @@ impl Account {
 }
 
 /// Every one of these has to happen.
-const FAULTS: [&str; 14] = [
+const FAULTS: [&str; 16] = [
     "a batch",
     "a call on a header",
     "a full table of descriptors",
@@ -69,10 +69,12 @@ const FAULTS: [&str; 14] = [
     "credentials beside",
     "data cut",
     "descriptors cut off",
+    "looked at, and nothing taken",
     "nobody looked",
     "peeked",
     "refused for being incomplete",
     "taken in part",
+    "taken without the messages",
     "the receiver gone, with messages on their way",
 ];
 
@@ -130,7 +132,7 @@ fn look_at(mut received: Received<'_>, sent: &[File], kept: &mut Kept, random: &
         2 if random.one_in(32) => {
             account.add("a panic in the caller");
             let result = catch_unwind(AssertUnwindSafe(|| {
-                let _one = received.take_descriptors().next();
+                let _one = received.take_descriptors().unwrap().next();
                 std::panic::resume_unwind(Box::new(()));
             }));
             assert!(result.is_err());
@@ -140,30 +142,49 @@ fn look_at(mut received: Received<'_>, sent: &[File], kept: &mut Kept, random: &
             account.add("taken in part");
             let messages = random.below(3);
             let descriptors = random.below(3);
-            for message in received.messages().take(messages) {
+            for message in received.take_messages().take(messages) {
                 match message.unwrap() {
                     Message::ScmRights(rights) => {
                         for (descriptor, file) in rights.take(descriptors).zip(sent) {
-                            kept.keep(descriptor.unwrap(), *file);
+                            kept.keep(descriptor, *file);
                         }
                     }
-                    Message::ScmPidfd(pidfd) => drop(pidfd.take(descriptors).collect::<Vec<_>>()),
+                    Message::ScmPidfd(pidfd) => drop(pidfd),
                     Message::ScmCredentials(_) => account.add("credentials beside"),
                     other => assert!(matches!(other, Message::Other(_)) && !whole, "{other:?}"),
                 }
             }
             if random.one_in(2) {
-                drop(received.take_descriptors().next());
+                assert!(received.take_descriptors().unwrap().next().is_none(), "there is a second owner");
             }
             return;
+        }
+        4 => {
+            account.add("taken without the messages");
+            for (descriptor, file) in received.take_descriptors().unwrap().take(random.below(3)).zip(sent) {
+                kept.keep(descriptor, *file);
+            }
+            return;
+        }
+        5 => {
+            account.add("looked at, and nothing taken");
+            let descriptors = received.messages().filter_map(|message| match message.unwrap() {
+                Message::ScmRights(rights) => Some(rights),
+                _ => None,
+            });
+            let files: Vec<_> = descriptors.flatten().map(|descriptor| file_at(descriptor.as_raw_fd())).collect();
+            assert!(sent.starts_with(&files) && (!whole || files.len() == sent.len()));
+            if random.one_in(2) {
+                return;
+            }
         }
         _ => {}
     }
     let mut arrived = 0;
-    for message in received.messages() {
+    for message in received.into_messages() {
         if let Message::ScmRights(rights) = message.unwrap() {
             for descriptor in rights {
-                kept.keep(descriptor.unwrap(), sent[arrived]);
+                kept.keep(descriptor, sent[arrived]);
                 arrived += 1;
             }
         }

@@ -5,7 +5,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmRights;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, MultishotHeader, RecvmsgOutError};
-use ancillary::{ControlError, Message, Truncated, control_space};
+use ancillary::{ControlError, Message, control_space};
 use linux_raw_sys::io_uring::io_uring_recvmsg_out;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
@@ -237,23 +237,22 @@ fn hostile_lengths() {
 }
 
 fn flags_are_told() {
-    for (flags, truncated) in [
-        (0, Truncated::empty()),
-        (libc::MSG_TRUNC, Truncated::DATA),
-        (libc::MSG_CTRUNC, Truncated::CONTROL),
-        (libc::MSG_TRUNC | libc::MSG_CTRUNC | libc::MSG_EOR, Truncated::all()),
+    for (flags, expected) in [
+        (0, NOTHING),
+        (libc::MSG_TRUNC, DATA),
+        (libc::MSG_CTRUNC, CONTROL),
+        (libc::MSG_TRUNC | libc::MSG_CTRUNC | libc::MSG_EOR, BOTH),
     ] {
         // Linux echoes this one.
         let plan = Plan { payload: b"data", flags: flags as u32 | CLOEXEC_ON_RECEIVE.bits(), ..PLAIN };
         let mut bytes = plan.bytes();
         let message = plan.header().split(&bytes).unwrap();
         assert_eq!(message.flags(), ReturnFlags::from_bits_retain(flags as u32));
-        assert_eq!(message.data_truncated(), truncated.contains(Truncated::DATA));
-        assert_eq!(message.control_truncated(), truncated.contains(Truncated::CONTROL));
+        assert_eq!((message.data_truncated(), message.control_truncated()), expected);
         // SAFETY: there is nothing in it that could be owned.
         let received = unsafe { plan.header().received(&mut bytes) }.unwrap();
         assert_eq!(received.flags(), ReturnFlags::from_bits_retain(flags as u32));
-        assert_eq!(received.truncated(), truncated);
+        assert_eq!(lost(received.incomplete()), expected);
     }
 
     // The true length of a datagram, as `MSG_TRUNC` asks for it, and a buffer that somebody has cut.
@@ -266,7 +265,7 @@ fn flags_are_told() {
         // SAFETY: there is nothing in it that could be owned.
         let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (1000, &b"data"[..]));
-        assert_eq!(received.complete().err(), Some(Truncated::DATA));
+        assert_eq!(lost(received.complete().err()), DATA);
     }
 }
 
@@ -325,7 +324,7 @@ fn descriptors_are_owned_and_closed() {
         // SAFETY: the bytes stand for a completion, and nothing else owns the descriptors.
         let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
         assert_eq!((received.bytes(), &*data), (4, &b"data"[..]));
-        let kept: Vec<_> = received.take_descriptors().take(taken).map(Result::unwrap).collect();
+        let kept: Vec<_> = received.take_descriptors().unwrap().take(taken).collect();
         assert!(kept.iter().zip(&sent).all(|(kept, sent)| same_file(kept, sent)));
         drop(received);
         for (index, number) in numbers.iter().enumerate() {
@@ -344,8 +343,9 @@ fn descriptors_are_taken_beside_the_data() {
     let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     data.make_ascii_uppercase();
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
-    assert_eq!(descriptors.len(), 1);
     data[0] = b'd';
+    assert_eq!(descriptors.len(), 1);
+    drop(descriptors);
     assert_eq!(take_all(&mut received).len(), 1);
     drop(received);
     assert_eq!(bytes[plan.header().payload_offset()..], *b"dATA");
@@ -433,10 +433,10 @@ fn a_control_message_that_claims_too_much() {
     let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     // SAFETY: as above.
-    let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
+    let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
     assert_eq!(&*data, b"data");
-    let first = received.messages().next();
-    assert!(matches!(first, Some(Err(ControlError::LengthBeyondBuffer { claimed: 1000, .. }))));
+    let mut messages = received.messages();
+    assert!(matches!(messages.next(), Some(Err(ControlError::LengthBeyondBuffer { claimed: 1000, .. }))));
     drop(received);
     assert!(!is_open(numbers[0]));
 }

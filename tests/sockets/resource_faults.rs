@@ -131,7 +131,7 @@ fn too_many_descriptors_on_their_way() {
             // There is place again, for a batch too: it ends before the message that is refused.
             let mut space = ControlSpace::<{ control_space!(ScmRights[10]) }>::new();
             let mut control = space.writer();
-            control.push(&ScmRights::new(&many)).unwrap();
+            control.push(ScmRights(&many)).unwrap();
             let slices = [IoSlice::new(b"x")];
             let mut messages: [_; 8] = std::array::from_fn(|_| SendSlot::new(&slices, &control));
             let limit = DescriptorLimit::numbers_below(LIMIT);
@@ -160,7 +160,7 @@ fn a_refusal_for_the_length_of_one_message_sends_none() {
         let mut memory = vec![0xff; most + 64];
         let descriptors = [pipe.writer.as_fd()];
         let mut control = ControlWriter::new(memory.as_mut_slice());
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         control.push_raw(999, 1, &vec![0; most - 64]).unwrap();
         let fits = ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(fits, if C_LIBRARY_COPIES { Err(Errno::NOMEM) } else { Ok(1) });
@@ -254,7 +254,7 @@ fn a_signal_while_there_is_no_room_to_send() {
         let (mut room, mut data) = ([0xff; 64], [0; 512]);
         for _ in 0..sent {
             let mut received = receive(&there, &mut data, &mut room).complete().unwrap();
-            assert_eq!((received.bytes(), received.take_descriptors().count()), (512, 0));
+            assert_eq!((received.bytes(), received.take_descriptors().unwrap().count()), (512, 0));
         }
         // Nothing was sent, so all of it can be sent again.
         assert_eq!(send(&here, b"data", &descriptors), Ok(4));
@@ -273,7 +273,7 @@ fn drain(there: &OwnedFd) -> (usize, usize) {
             Ok(received) if received.bytes() == 0 => break,
             Ok(received) => {
                 bytes += received.bytes();
-                descriptors += received.complete().unwrap().take_descriptors().map(Result::unwrap).count();
+                descriptors += received.complete().unwrap().take_descriptors().unwrap().count();
             }
             Err(Errno::AGAIN) => break,
             Err(error) => panic!("{error}"),

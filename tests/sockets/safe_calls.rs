@@ -24,7 +24,7 @@ fn plain_bytes_are_not_rights() {
     assert_eq!(control.push_raw(RIGHTS.0, RIGHTS.1, &0i32.to_ne_bytes()), Err(error));
     assert_eq!(control.reserve(RIGHTS.0, RIGHTS.1, 4).err(), Some(error));
     assert!(control.is_empty());
-    control.push(&ScmCredentials::of_this_process()).unwrap();
+    control.push(ScmCredentials::of_this_process()).unwrap();
 }
 
 /// Case U2: of RDS, what names memory. The numbers are those of `include/uapi/linux/rds.h`.
@@ -46,13 +46,13 @@ fn plain_bytes_do_not_name_memory() {
         const TYPE: i32 = 1;
     }
     impl EncodeMessage<'_> for RdmaArgs {
-        fn push_to(&self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
+        fn push_to(self, control: &mut ControlWriter<'_>) -> Result<(), PushError> {
             control.push_raw(Self::LEVEL, Self::TYPE, &[0; 56])
         }
     }
     let error = PushError::UnsafePayload { level: SOL_RDS, message_type: 1 };
     let mut control = ControlWriter::new(&mut bytes);
-    assert_eq!(control.push(&RdmaArgs), Err(error));
+    assert_eq!(control.push(RdmaArgs), Err(error));
     let mut other = [0; 128];
     let mut data = ControlWriter::with_layout(NATIVE, &mut other);
     data.push_raw(SOL_RDS, 1, &[0; 56]).unwrap();

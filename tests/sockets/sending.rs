@@ -113,7 +113,7 @@ fn one_descriptor_more_is_refused_before_the_call() {
     let mut bytes = [0xff; 2048];
     let mut control = ControlWriter::new(&mut bytes);
     let error = PushError::TooManyDescriptors { count: SCM_MAX_FD + 1, max: SCM_MAX_FD };
-    assert_eq!(control.push(&ScmRights::new(&many)), Err(error));
+    assert_eq!(control.push(ScmRights(&many)), Err(error));
     assert!(control.is_empty());
 
     // The kernel agrees that the number is where it is.
@@ -127,10 +127,10 @@ fn descriptors_of_several_messages_count_together() {
     let many = [file[0].as_fd(); 200];
     let mut space = ControlSpace::<{ control_space!(ScmRights[200], ScmRights[54], ScmRights[53]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&many)).unwrap();
+    control.push(ScmRights(&many)).unwrap();
     let error = PushError::TooManyDescriptors { count: 254, max: 253 };
-    assert_eq!(control.push(&ScmRights::new(&many[..54])), Err(error));
-    control.push(&ScmRights::new(&many[..53])).unwrap();
+    assert_eq!(control.push(ScmRights(&many[..54])), Err(error));
+    control.push(ScmRights(&many[..53])).unwrap();
 
     let (here, there) = pair(SocketType::DGRAM);
     let numbers = number_bytes(&file);
@@ -167,14 +167,14 @@ fn rights_and_credentials_over_udp_are_ignored() {
     let descriptors = borrowed(&file);
     let mut space = ControlSpace::<{ control_space!(ScmRights[1], ScmCredentials) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&descriptors)).unwrap();
-    control.push(&ScmCredentials { pid: 1, uid: 1, gid: 1 }).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
+    control.push(ScmCredentials { pid: 1, uid: 1, gid: 1 }).unwrap();
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
     let mut room = [0; 64];
     let mut data = [0; 4];
     wait_for(&there, libc::POLLIN);
     let received = receive_flags(&there, &mut data, &mut room, RecvFlags::empty()).unwrap();
-    let mut received = received.complete().unwrap();
+    let received = received.complete().unwrap();
     assert!(received.messages().next().is_none());
 }
 
@@ -237,7 +237,7 @@ fn an_unpadded_last_message_is_accepted() {
         let mut bytes = vec![0xff; NATIVE.len(4).unwrap()];
         let mut control = ControlWriter::new(bytes.as_mut_slice());
         let descriptors = borrowed(&file);
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         assert_eq!(control.used(), NATIVE.len(4).unwrap());
         assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
         let mut room = [0; 64];
@@ -393,7 +393,7 @@ fn to_an_address_and_from_one() {
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     let descriptors = borrowed(&file);
-    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
     assert_eq!(sendmsg_addr(&here, &there_name, &data, &control, SendFlags::empty()), Ok(4));
 

@@ -3,7 +3,7 @@
 use crate::harness::{command, emulator, the_kernel_itself, with_a_limit};
 use ancillary::message::ScmRights;
 use ancillary::socket::{SendHeader, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, Layout, Received, control_space, recvmsg, sendmsg};
+use ancillary::{ControlSpace, ControlWriter, Incomplete, Layout, Received, control_space, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -106,7 +106,7 @@ pub fn is_close_on_exec(descriptor: impl AsFd) -> bool {
 pub fn send(socket: impl AsFd, data: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
     let mut space = ControlSpace::<{ control_space!(ScmRights[253]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(descriptors)).unwrap();
+    control.push(ScmRights(descriptors)).unwrap();
     sendmsg(socket, &[IoSlice::new(data)], &control, SendFlags::NOSIGNAL)
 }
 
@@ -155,9 +155,24 @@ pub fn receive<'c>(socket: impl AsFd, data: &mut [u8], control: &'c mut [u8]) ->
     receive_flags(socket, data, control, RecvFlags::DONTWAIT).unwrap()
 }
 
+/// What is lost: of the data, of the control messages.
+pub type Lost = (bool, bool);
+pub const NOTHING: Lost = (false, false);
+pub const DATA: Lost = (true, false);
+pub const CONTROL: Lost = (false, true);
+pub const BOTH: Lost = (true, true);
+
+/// What `incomplete()` says is lost. No slot holds an error.
+pub fn lost(incomplete: Option<Incomplete>) -> Lost {
+    let Some(incomplete) = incomplete else { return NOTHING };
+    assert_eq!(incomplete.slot, None);
+    assert_ne!((incomplete.data, incomplete.control), NOTHING, "then it is complete");
+    (incomplete.data, incomplete.control)
+}
+
 /// The descriptors of all messages.
 pub fn take_all(received: &mut Received<'_>) -> Vec<OwnedFd> {
-    received.take_descriptors().map(Result::unwrap).collect()
+    received.take_descriptors().unwrap().collect()
 }
 
 /// Duplicates of the files that nothing owns but what is made of their numbers.

@@ -3,9 +3,9 @@
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlMemory;
-use ancillary::message::{DecodeError, ScmCredentials, ScmRights};
+use ancillary::message::{DecodeError, NoDescriptor, ScmCredentials, ScmRights};
 use ancillary::socket::{RecvHeader, recvmsg_raw};
-use ancillary::{ControlSpace, Message, Truncated, control_len, control_space, recvmsg, sendmsg};
+use ancillary::{ControlSpace, Message, control_len, control_space, recvmsg, sendmsg};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -26,6 +26,9 @@ tests![
     padding_is_not_written_by_the_kernel,
     every_room_is_parsed_to_a_clean_end if the_kernels_truncation,
     an_incomplete_result_closes_what_arrived if the_kernels_truncation,
+    an_error_in_a_slot_is_not_complete if pidfds_and_a_limit,
+    what_the_system_keeps_back_is_not_a_lack_of_room if a_limit_and_the_kernels_truncation,
+    what_is_said_of_it if the_kernels_truncation,
 ];
 
 const HEADER: usize = NATIVE.data_offset();
@@ -36,8 +39,8 @@ fn room_for_no_descriptor() {
             let (here, there) = pair(kind);
             send(&here, b"data", &borrowed(&files(1))).unwrap();
             let mut room = vec![0xff; room_len];
-            let mut received = receive(&there, &mut [0; 8], &mut room);
-            assert_eq!((received.bytes(), received.truncated()), (4, Truncated::CONTROL));
+            let received = receive(&there, &mut [0; 8], &mut room);
+            assert_eq!((received.bytes(), lost(received.incomplete())), (4, CONTROL));
             assert!(received.messages().next().is_none());
         }
     }
@@ -78,7 +81,7 @@ fn room_for_one_by_length_is_room_for_one() {
         send(&here, b"x", &borrowed(&files(8))).unwrap();
         let mut room = vec![0; wanted];
         let mut received = receive(&there, &mut [0], &mut room);
-        assert_eq!(received.truncated(), Truncated::CONTROL);
+        assert_eq!(lost(received.incomplete()), CONTROL);
         assert_eq!(take_all(&mut received).len(), (wanted - HEADER) / 4);
     }
 }
@@ -91,8 +94,8 @@ fn a_full_table_of_descriptors_shows_as_truncation() {
         let mut room = [0xff; 64];
         let mut received = receive(&there, &mut [0; 8], &mut room);
         drop(limit);
-        assert_eq!((received.bytes(), received.truncated()), (4, Truncated::CONTROL));
-        assert!(received.take_descriptors().next().is_none());
+        assert_eq!((received.bytes(), lost(received.incomplete())), (4, CONTROL));
+        assert!(received.take_descriptors().unwrap().next().is_none());
     }
 }
 
@@ -110,7 +113,7 @@ fn one_free_number_for_three_descriptors() {
     let mut room = [0xff; 64];
     let mut received = receive(&there, &mut [0], &mut room);
     drop(limit);
-    assert_eq!(received.truncated(), Truncated::CONTROL);
+    assert_eq!(lost(received.incomplete()), CONTROL);
     assert_eq!(take_all(&mut received).len(), 1);
     drop(filling);
 }
@@ -122,7 +125,7 @@ fn credentials_are_cut_at_every_byte() {
             set_socket_passcred(&there, true).unwrap();
             send_plain(&here, b"x").unwrap();
             let mut room = vec![0xff; room_len];
-            let mut received = receive(&there, &mut [0], &mut room);
+            let received = receive(&there, &mut [0], &mut room);
             let whole = room_len >= NATIVE.len(12).unwrap();
             assert_eq!(received.control_truncated(), !whole);
             let mut messages = received.messages();
@@ -200,7 +203,7 @@ fn memory_that_is_not_there() {
         let bytes = unsafe { recvmsg_raw(&there, pointer.cast(), RecvFlags::empty()) }.unwrap();
         // SAFETY: the call has succeeded with these flags.
         let received = unsafe { header.into_received(bytes, RecvFlags::empty()) };
-        assert_eq!((received.bytes(), received.truncated()), (4, Truncated::CONTROL));
+        assert_eq!((received.bytes(), lost(received.incomplete())), (4, CONTROL));
     }
 }
 
@@ -232,9 +235,10 @@ fn padding_is_not_written_by_the_kernel() {
     let (here, there) = pair(SocketType::STREAM);
     send(&here, b"x", &borrowed(&files(1))).unwrap();
     let mut room = [0xaa; 64];
-    let mut received = receive(&there, &mut [0], &mut room);
+    let received = receive(&there, &mut [0], &mut room);
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
     assert_eq!((descriptors.len(), descriptors.remainder()), (1, &[][..]));
+    drop(descriptors);
     drop(received);
     let space = NATIVE.space(4).unwrap();
     assert!(room[NATIVE.len(4).unwrap()..].iter().all(|byte| *byte == 0xaa), "{:?}", &room[..space]);
@@ -249,10 +253,10 @@ fn every_room_is_parsed_to_a_clean_end() {
         let mut control = space.writer();
         let sent = files(5);
         let descriptors = borrowed(&sent);
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
         let mut room = vec![0xff; room_len];
-        let mut received = receive(&there, &mut [0], &mut room);
+        let received = receive(&there, &mut [0], &mut room);
         for message in received.messages() {
             message.unwrap();
         }
@@ -265,10 +269,88 @@ fn an_incomplete_result_closes_what_arrived() {
     let before = open_descriptors();
     let mut room = [0; NATIVE.data_offset() + 8];
     let received = receive(&there, &mut [0; 2], &mut room);
-    assert_eq!(received.complete().err(), Some(Truncated::DATA | Truncated::CONTROL));
+    assert_eq!(lost(received.complete().err()), BOTH);
     assert_eq!(open_descriptors(), before);
 
     send(&here, b"data", &borrowed(&files(3))).unwrap();
     let received = recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::empty()).unwrap();
-    assert_eq!(received.truncated(), Truncated::DATA | Truncated::CONTROL);
+    assert_eq!(lost(received.incomplete()), BOTH);
+}
+
+fn pidfds_and_a_limit() -> Result<(), String> {
+    pidfds()?;
+    a_limit_of_descriptors()
+}
+
+fn a_limit_and_the_kernels_truncation() -> Result<(), String> {
+    a_limit_of_descriptors()?;
+    the_kernels_truncation()
+}
+
+/// Case W6: the table of descriptors is full, so the slot of `SCM_PIDFD` has an error, and no flag says so.
+fn an_error_in_a_slot_is_not_complete() {
+    let (here, there) = pair(SocketType::STREAM);
+    set_option(&there, SO_PASSPIDFD, 1).unwrap();
+    send_plain(&here, b"x").unwrap();
+    let limit = DescriptorLimit::numbers_below(lowest_free_number());
+    let mut room = [0xff; 64];
+    let received = receive(&there, &mut [0], &mut room);
+    drop(limit);
+    let incomplete = received.incomplete().unwrap();
+    assert_eq!(received.complete().err(), Some(incomplete));
+    let none = NoDescriptor { slot: -libc::EMFILE };
+    assert_eq!((incomplete.data, incomplete.control, incomplete.slot), (false, false, Some(none)));
+    assert_eq!(incomplete.to_string(), none.to_string());
+
+    // With a free number, the same is complete, before it is taken and after.
+    send_plain(&here, b"x").unwrap();
+    let mut received = receive(&there, &mut [0], &mut room).complete().unwrap();
+    assert_eq!(received.take_messages().count(), 1);
+    assert!(received.complete().is_ok());
+
+    // A result that owns nothing has numbers in its slots, and no errors.
+    let mut control = message_bytes(RIGHTS, &(-libc::EACCES).to_ne_bytes());
+    let mut received = received_of(&mut control);
+    let none = NoDescriptor { slot: -libc::EACCES };
+    assert_eq!(received.incomplete().and_then(|incomplete| incomplete.slot), Some(none));
+    drop(received.take_messages());
+    assert_eq!(received.incomplete(), None);
+}
+
+/// Case W7: 3 descriptors, and either room for 60 and one free number, or room for one and free numbers enough. One
+/// descriptor arrives both times, and the result shows for which reason the others were lost.
+fn what_the_system_keeps_back_is_not_a_lack_of_room() {
+    let (here, there) = pair(SocketType::STREAM);
+    let sent = files(3);
+    let (mut long, mut short) = ([0xff; 256], [0xff; HEADER + 4]);
+    send(&here, b"x", &borrowed(&sent)).unwrap();
+    let mut short_of_room = receive(&there, &mut [0], &mut short);
+    assert_eq!(take_all(&mut short_of_room).len(), 1);
+    send(&here, b"x", &borrowed(&sent)).unwrap();
+    drop(sent);
+    let (limit, filling) = with_free_numbers(1);
+    let mut kept_back = receive(&there, &mut [0], &mut long);
+    drop((limit, filling));
+    assert_eq!(take_all(&mut kept_back).len(), 1);
+    let rooms = [short_of_room, kept_back].map(|received| {
+        assert_eq!(lost(received.incomplete()), CONTROL);
+        let incomplete = received.incomplete().unwrap();
+        assert_eq!(incomplete.control_len, received.control_len());
+        (incomplete.control_len, incomplete.control_room)
+    });
+    // There was room for more.
+    assert_eq!(rooms, [(HEADER + 4, HEADER + 4), (NATIVE.space(4).unwrap(), 256)]);
+}
+
+fn what_is_said_of_it() {
+    let (here, there) = pair(SocketType::DGRAM);
+    let mut said = Vec::new();
+    for (data_room, control_room) in [(4, 64), (3, 64), (4, HEADER), (3, 0)] {
+        send(&here, b"data", &borrowed(&files(1))).unwrap();
+        let (mut data, mut room) = (vec![0; data_room], vec![0xff; control_room]);
+        said.push(receive(&there, &mut data, &mut room).complete().err().map(|incomplete| incomplete.to_string()));
+    }
+    let lost = |used, room| format!("control messages or descriptors were lost ({used} of {room} bytes used)");
+    let data = "the data was truncated".to_owned();
+    assert_eq!(said, [None, Some(data.clone()), Some(lost(0, HEADER)), Some(format!("{data}, and {}", lost(0, 0)))]);
 }

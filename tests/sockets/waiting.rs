@@ -1,6 +1,7 @@
 //! Calls that wait, and what ends that: another thread, which looks at the one that waits, or signals.
 
 use crate::harness::{not_watched_by, the_kernel_itself};
+use crate::support::wait_until;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -30,6 +31,15 @@ impl Waiting {
                 _ => {}
             }
             std::thread::yield_now();
+        }
+    }
+
+    /// Sends the thread a signal, if it has begun. (It is joined only after this.)
+    fn send_signal(&self) {
+        let pthread = self.pthread.load(SeqCst);
+        if pthread != 0 {
+            // SAFETY: that thread has begun, and was not joined yet.
+            unsafe { libc::pthread_kill(pthread as libc::pthread_t, libc::SIGUSR1) };
         }
     }
 
@@ -88,28 +98,54 @@ pub fn interrupted<T: Send>(run: impl FnOnce() -> T + Send) -> T {
 
 /// The same, but the first signal comes only after something else.
 pub fn interrupted_after<T: Send, A>(first: impl FnOnce(&Waiting) -> A, run: impl FnOnce() -> T + Send) -> (T, A) {
-    extern "C" fn nothing(_: i32) {}
+    let act = |waiting: &Waiting| {
+        let acted = first(waiting);
+        while !waiting.has_returned() {
+            waiting.send_signal();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        acted
+    };
+    with_a_handler(|| meanwhile(act, run))
+}
+
+/// Runs something that waits, and sends its thread so many signals, each once it sleeps in a call. Then comes something else.
+///
+/// The second result is whether it was asleep before each of these.
+pub fn interrupted_times<T: Send>(count: usize, then: impl FnOnce(), run: impl FnOnce() -> T + Send) -> (T, bool) {
+    let act = |waiting: &Waiting| {
+        let mut is_asleep = waiting.until_asleep();
+        for _ in 0..count {
+            let before = HANDLED.load(SeqCst);
+            if is_asleep {
+                waiting.send_signal();
+                wait_until("the signal is handled", || HANDLED.load(SeqCst) > before);
+                is_asleep = waiting.until_asleep();
+            }
+        }
+        then();
+        is_asleep
+    };
+    with_a_handler(|| meanwhile(act, run))
+}
+
+/// How many signals have been handled.
+static HANDLED: AtomicUsize = AtomicUsize::new(0);
+
+/// With a handler of the signal that ends a call.
+fn with_a_handler<T>(run: impl FnOnce() -> T) -> T {
+    extern "C" fn count(_: i32) {
+        HANDLED.fetch_add(1, SeqCst);
+    }
 
     // SAFETY: zero is a value of every field: no flags (without SA_RESTART, a call does return), no signal blocked.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: the same.
     let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
-    // SAFETY: the handler does nothing.
+    action.sa_sigaction = count as extern "C" fn(i32) as usize;
+    // SAFETY: the handler does what a handler may do.
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, &raw mut before) }, 0);
-    let act = |waiting: &Waiting| {
-        let acted = first(waiting);
-        while !waiting.has_returned() {
-            let pthread = waiting.pthread.load(SeqCst);
-            if pthread != 0 {
-                // SAFETY: that thread has begun, and is joined only after this.
-                unsafe { libc::pthread_kill(pthread as libc::pthread_t, libc::SIGUSR1) };
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        acted
-    };
-    let result = meanwhile(act, run);
+    let result = run();
     // SAFETY: it was the action before.
     assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const before, std::ptr::null_mut()) }, 0);
     result

@@ -184,7 +184,7 @@ impl Arrived {
 
 impl Written {
     /// Exactly this has arrived.
-    pub fn compare(&self, received: &mut Received<'_>) {
+    pub fn compare(&self, received: &Received<'_>) {
         let mut flags = ReturnFlags::empty();
         flags.set(ReturnFlags::TRUNC, self.data_truncated);
         flags.set(ReturnFlags::CTRUNC, self.truncated);
@@ -207,10 +207,11 @@ impl Written {
         if !self.files.is_empty() {
             match messages.next().expect("descriptors come next").expect("the kernel writes messages") {
                 Message::ScmRights(descriptors) => {
-                    let is_closed_on_exec = |fd| fcntl_getfd(fd).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC));
-                    assert!(descriptors.iter().flatten().all(is_closed_on_exec));
-                    let arrived: Vec<_> = descriptors.iter().map(|fd| file(fd.expect("a descriptor"))).collect();
-                    assert_eq!((&arrived, descriptors.remainder()), (&self.files, &[][..]));
+                    assert_eq!((descriptors.len(), descriptors.remainder()), (self.files.len(), &[][..]));
+                    for (descriptor, sent) in descriptors.zip(&self.files) {
+                        let flags = fcntl_getfd(descriptor).expect("it is open");
+                        assert!(file(descriptor) == *sent && flags.contains(FdFlags::CLOEXEC));
+                    }
                 }
                 other => panic!("{other:?}, not descriptors"),
             }

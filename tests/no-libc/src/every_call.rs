@@ -39,7 +39,7 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let timeout = Some(Duration::from_secs(3600));
     let mut batch = recvmmsg(there, &mut slots, &mut rooms, RecvFlags::empty(), timeout).ok()?;
     for sent in [&b"one"[..], b"three"] {
-        let mut message = batch.next()?;
+        let message = batch.next()?;
         if message.data() != sent || message.find::<ScmCredentials>()?.ok()? != who {
             return None;
         }
@@ -50,13 +50,13 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
 fn one(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let mut space = ControlSpace::<{ control_space!(ScmCredentials, ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmCredentials::of_this_process()).ok()?;
-    control.push(&ScmRights::new(&[here.as_fd()])).ok()?;
+    control.push(ScmCredentials::of_this_process()).ok()?;
+    control.push(ScmRights([here.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"one")], &control, SendFlags::empty()).ok()?;
     let mut data = [0; 8];
     let received = recvmsg(there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).ok()?;
     let mut received = received.complete().ok()?;
     let sender: ScmCredentials = received.find()?.ok()?;
-    let descriptors = received.take_descriptors().filter(Result::is_ok).count();
+    let descriptors = received.take_descriptors().ok()?.count();
     (sender == ScmCredentials::of_this_process() && descriptors == 1).then_some(())
 }

@@ -20,13 +20,13 @@ fn run() -> Option<()> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
     let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&[writer.as_fd()])).ok()?;
+    control.push(ScmRights([writer.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty()).ok()?;
     drop(writer);
 
     let mut data = [0; 16];
     let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).ok()?;
-    let arrived = received.complete().ok()?.take_descriptors().next()?.ok()?;
+    let arrived = received.complete().ok()?.take_descriptors().ok()?.next()?;
     rustix::io::write(arrived, b"through it").ok()?;
     (rustix::io::read(&reader, &mut data) == Ok(10)).then_some(())
 }

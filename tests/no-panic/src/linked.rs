@@ -4,19 +4,22 @@ use crate::Function;
 use ancillary::control::{ControlMemory, End, TranslateError};
 use ancillary::layout::{LayoutChoice, LengthWidth, Native};
 use ancillary::message::{
-    DecodeError, DecodeMessage, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, NoDescriptor, ScmCredentials,
-    ScmPidfd, ScmRights, ScmRightsNumbers, ScmSecurity, Segments, UdpGro, UdpSegment, exactly,
+    DecodeError, DecodeMessage, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, LendFd, NoDescriptor,
+    ScmCredentials, ScmPidfd, ScmRights, ScmRightsNumbers, ScmSecurity, Segments, UdpGro, UdpSegment, exactly,
 };
-use ancillary::received::{Descriptors, Messages, ReceivedBatch, ReceivedMessage, TakeDescriptors};
-use ancillary::rustix::fd::{BorrowedFd, OwnedFd};
-use ancillary::rustix::net::SocketAddrAny;
+use ancillary::received::{
+    DescriptorSlots, Descriptors, Messages, RawMessages, ReceivedBatch, ReceivedControl, ReceivedMessage,
+    TakeDescriptors, TakeMessages,
+};
+use ancillary::rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use ancillary::rustix::net::{RecvFlags, SocketAddrAny};
 use ancillary::socket::{
-    MessageHeader, MultishotHeader, RecvHeader, RecvRoom, RecvSlot, RecvmsgOut, RecvmsgOutError, SendHeader, SendSlot,
-    recvmsg_raw, sendmsg_raw, set_delivery,
+    MessageHeader, MultishotHeader, RecvHeader, RecvOptions, RecvRoom, RecvSlot, RecvmsgOut, RecvmsgOutError,
+    SendHeader, SendSlot, recvmsg_raw, sendmsg_raw, set_delivery,
 };
 use ancillary::{
-    ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, Layout, Message, PushError, Received,
-    Truncated, recvmmsg, recvmmsg_inheritable, recvmsg, recvmsg_inheritable, sendmmsg, sendmsg, sendmsg_addr,
+    ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, Incomplete, Layout, Message, PushError,
+    Received, recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr,
 };
 use core::error::Error;
 use core::fmt::{Debug, Display};
@@ -112,8 +115,20 @@ linked! { LINKED_MESSAGES:
     ScmCredentials::push_to as fn(_, _) -> _,
     ScmCredentials::of_this_process as fn() -> _,
     ScmPidfd::decode as fn(_) -> _,
-    ScmRights::new as fn(_) -> _,
-    ScmRights::push_to as fn(_, _) -> _,
+    <BorrowedFd<'_> as LendFd>::lend_fd as fn(_) -> _,
+    <&BorrowedFd<'_> as LendFd>::lend_fd as fn(_) -> _,
+    ScmRights::<Files>::push_to as fn(_, _) -> _,
+    ScmRights::<[BorrowedFd<'static>; 2]>::push_to as fn(_, _) -> _,
+    ScmRights::<Descriptors<'static, BorrowedFd<'static>>>::push_to as fn(_, _) -> _,
+    <Option<ScmCredentials> as EncodeMessage>::push_to as fn(_, _) -> _,
+    <One as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Two as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Three as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Four as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Five as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Six as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Seven as EncodeMessage>::push_to as fn(_, _) -> _,
+    <Eight as EncodeMessage>::push_to as fn(_, _) -> _,
     ScmRightsNumbers::decode as fn(_) -> _,
     ScmRightsNumbers::remainder as fn(_) -> _,
     ScmRightsNumbers::next as fn(_) -> _,
@@ -136,6 +151,31 @@ fn segments(gro: UdpGro, data: Bytes, data_truncated: bool) -> usize {
     UdpGro::segments(gro, data, data_truncated).map(<[u8]>::len).max().unwrap_or_default()
 }
 
+/// Descriptors to lend. (rustix's `OwnedFd`, without `std`, asserts when it lends that it is not −1.)
+type Files = &'static [BorrowedFd<'static>];
+
+type One = (ScmCredentials,);
+type Two = (ScmCredentials, Option<UdpSegment>);
+type Three = (IpTos, IpTos, IpTos);
+type Four = (IpTos, IpTos, IpTos, IpTos);
+type Five = (IpTos, IpTos, IpTos, IpTos, IpTos);
+type Six = (IpTos, IpTos, IpTos, IpTos, IpTos, IpTos);
+type Seven = (IpTos, IpTos, IpTos, IpTos, IpTos, IpTos, IpTos);
+type Eight = (IpTos, IpTos, IpTos, IpTos, IpTos, IpTos, IpTos, ScmRights<Files>);
+
+// `ControlWriter::push` takes an `impl Trait`, which cannot be named.
+fn push_descriptors(control: &mut ControlWriter<'static>, files: Files) -> Result<(), PushError> {
+    ControlWriter::push(control, ScmRights(files))
+}
+
+fn push_unexpected(control: &mut ControlWriter<'static>, files: Files) -> Result<(), PushError> {
+    ControlWriter::push(control, ScmRights(files.iter().copied().filter(|file| file.as_raw_fd() != 1)))
+}
+
+fn push_several(control: &mut ControlWriter<'static>, all: (ScmCredentials, Option<IpTos>)) -> Result<(), PushError> {
+    ControlWriter::push(control, all)
+}
+
 linked! { LINKED_WRITER:
     ControlMemory::none as fn() -> _,
     ControlMemory::len as fn(_) -> _,
@@ -155,8 +195,9 @@ linked! { LINKED_WRITER:
     ControlWriter::new as fn(BytesMut) -> _,
     ControlWriter::new as fn(&'static mut ControlSpace<64>) -> _,
     ControlWriter::empty as fn() -> _,
-    ControlWriter::push::<ScmRights<'_, '_>> as fn(_, _) -> _,
-    ControlWriter::push::<ScmCredentials> as fn(_, _) -> _,
+    push_descriptors as fn(_, _) -> _,
+    push_unexpected as fn(_, _) -> _,
+    push_several as fn(_, _) -> _,
     ControlWriter::<Native>::with_layout as fn(_, BytesMut) -> _,
     ControlWriter::<Native>::push_raw as fn(_, _, _, _) -> _,
     ControlWriter::<Native>::reserve as fn(_, _, _, _) -> _,
@@ -182,32 +223,61 @@ linked! { LINKED_RECEIVED:
     Received::filled as fn(_, _) -> _,
     Received::flags as fn(_) -> _,
     Received::address as fn(_) -> _,
-    Received::truncated as fn(_) -> _,
+    Received::control_room as fn(_) -> _,
+    Received::incomplete as fn(_) -> _,
     Received::data_truncated as fn(_) -> _,
     Received::control_truncated as fn(_) -> _,
     Received::complete as fn(_) -> _,
-    Received::messages as fn(_) -> _,
-    Received::find::<ScmCredentials> as fn(_) -> _,
-    Received::find::<UdpGro> as fn(_) -> _,
-    Received::take_descriptors as fn(_) -> _,
+    Received::into_messages as fn(_) -> _,
+    Received::deref as fn(_) -> _,
+    Received::deref_mut as fn(_) -> _,
     drop_in_place::<Received<'_>> as unsafe fn(_),
     <Received<'_> as Debug>::fmt as fn(_, _) -> _,
-    <Truncated as Display>::fmt as fn(_, _) -> _,
+    <Incomplete as Display>::fmt as fn(_, _) -> _,
+    ReceivedControl::control_len as fn(_) -> _,
+    ReceivedControl::control_bytes as fn(_) -> _,
+    ReceivedControl::messages as fn(_) -> _,
+    ReceivedControl::raw_messages as fn(_) -> _,
+    ReceivedControl::find::<ScmCredentials> as fn(_) -> _,
+    ReceivedControl::find::<UdpGro> as fn(_) -> _,
+    ReceivedControl::take_messages as fn(_) -> _,
+    ReceivedControl::take_descriptors as fn(_) -> _,
+    drop_in_place::<ReceivedControl<'_>> as unsafe fn(_),
+    <ReceivedControl<'_> as Debug>::fmt as fn(_, _) -> _,
     Messages::next as fn(_) -> _,
     Messages::clamped as fn(_) -> _,
     <Messages<'_> as Debug>::fmt as fn(_, _) -> _,
+    RawMessages::next as fn(_) -> _,
+    RawMessages::clamped as fn(_) -> _,
+    <RawMessages<'_> as Debug>::fmt as fn(_, _) -> _,
+    TakeMessages::next as fn(_) -> _,
+    TakeMessages::clamped as fn(_) -> _,
+    drop_in_place::<TakeMessages<'_>> as unsafe fn(_),
+    <TakeMessages<'_> as Debug>::fmt as fn(_, _) -> _,
     drop_in_place::<Message<'_>> as unsafe fn(_),
+    drop_in_place::<Message<'_, BorrowedFd<'_>>> as unsafe fn(_),
     <Message<'_> as Debug>::fmt as fn(_, _) -> _,
-    descriptors as fn(_) -> _,
+    <Message<'_, BorrowedFd<'_>> as Debug>::fmt as fn(_, _) -> _,
     fold_descriptors as fn(_) -> _,
+    fold_slots as fn(_) -> _,
     fold_all_descriptors as fn(_) -> _,
-    Descriptors::len as fn(_) -> _,
-    Descriptors::is_empty as fn(_) -> _,
-    Descriptors::remainder as fn(_) -> _,
-    Descriptors::next as fn(_) -> _,
-    Descriptors::size_hint as fn(_) -> _,
+    Descriptors::<OwnedFd>::remainder as fn(_) -> _,
+    Descriptors::<OwnedFd>::next as fn(_) -> _,
+    Descriptors::<OwnedFd>::size_hint as fn(_) -> _,
+    Descriptors::<BorrowedFd<'_>>::next as fn(_) -> _,
+    Descriptors::<BorrowedFd<'_>>::size_hint as fn(_) -> _,
+    drop_in_place::<Descriptors<'_>> as unsafe fn(_),
     <Descriptors<'_> as Debug>::fmt as fn(_, _) -> _,
+    DescriptorSlots::<OwnedFd>::remainder as fn(_) -> _,
+    DescriptorSlots::<OwnedFd>::next as fn(_) -> _,
+    DescriptorSlots::<OwnedFd>::size_hint as fn(_) -> _,
+    DescriptorSlots::<BorrowedFd<'_>>::next as fn(_) -> _,
+    DescriptorSlots::<BorrowedFd<'_>>::size_hint as fn(_) -> _,
+    drop_in_place::<DescriptorSlots<'_>> as unsafe fn(_),
+    <DescriptorSlots<'_> as Debug>::fmt as fn(_, _) -> _,
     TakeDescriptors::next as fn(_) -> _,
+    TakeDescriptors::size_hint as fn(_) -> _,
+    drop_in_place::<TakeDescriptors<'_>> as unsafe fn(_),
     <TakeDescriptors<'_> as Debug>::fmt as fn(_, _) -> _,
     ReceivedBatch::error as fn(_) -> _,
     ReceivedBatch::next as fn(_) -> _,
@@ -218,6 +288,7 @@ linked! { LINKED_RECEIVED:
     ReceivedMessage::data as fn(_) -> _,
     ReceivedMessage::data_mut as fn(_) -> _,
     ReceivedMessage::complete as fn(_) -> _,
+    ReceivedMessage::into_messages as fn(_) -> _,
     ReceivedMessage::into_parts as fn(_) -> _,
     ReceivedMessage::deref as fn(_) -> _,
     ReceivedMessage::deref_mut as fn(_) -> _,
@@ -229,14 +300,14 @@ linked! { LINKED_RECEIVED:
     drop_in_place::<OwnedFd> as unsafe fn(_),
 }
 
-/// Walks the iterator that `Descriptors::iter` gives.
-fn descriptors(descriptors: &Descriptors<'_>) -> usize {
-    Descriptors::iter(descriptors).flatten().count()
-}
-
 /// Takes and closes what is left.
 fn fold_descriptors(descriptors: Descriptors<'_>) -> usize {
     Descriptors::fold(descriptors, 0_usize, |count, _| count.wrapping_add(1))
+}
+
+/// Takes and closes what is left, and passes over errors.
+fn fold_slots(slots: DescriptorSlots<'_>) -> usize {
+    DescriptorSlots::fold(slots, 0_usize, |count, slot| count.wrapping_add(usize::from(slot.is_ok())))
 }
 
 /// Takes and closes all that arrived.
@@ -254,11 +325,17 @@ linked! { LINKED_SOCKET:
     sendmsg_addr as fn(BorrowedFd<'static>, &'static SocketAddrAny, _, _, _) -> _,
     sendmsg_raw as unsafe fn(BorrowedFd<'static>, _, _) -> _,
     sendmmsg as fn(BorrowedFd<'static>, _, _) -> _,
-    recvmsg as fn(BorrowedFd<'static>, _, BytesMut, _) -> _,
-    recvmsg_inheritable as fn(BorrowedFd<'static>, _, BytesMut, _) -> _,
+    recvmsg as fn(BorrowedFd<'static>, _, BytesMut, RecvFlags) -> _,
+    recvmsg as fn(BorrowedFd<'static>, _, BytesMut, RecvOptions) -> _,
     recvmsg_raw as unsafe fn(BorrowedFd<'static>, _, _) -> _,
-    recvmmsg as fn(BorrowedFd<'static>, _, _, _, _) -> _,
-    recvmmsg_inheritable as fn(BorrowedFd<'static>, _, _, _, _) -> _,
+    recvmmsg as fn(BorrowedFd<'static>, _, _, RecvOptions, _) -> _,
+    RecvOptions::new as fn() -> _,
+    RecvOptions::with_flags as fn(_) -> _,
+    RecvOptions::inheritable as fn(_) -> _,
+    RecvOptions::retry_interrupted as fn(_) -> _,
+    RecvOptions::from as fn(RecvFlags) -> _,
+    <RecvOptions as Default>::default as fn() -> _,
+    <RecvOptions as Debug>::fmt as fn(_, _) -> _,
     set_delivery::<ScmCredentials> as fn(BorrowedFd<'static>, _) -> _,
     SendHeader::new as fn(_, _) -> _,
     SendHeader::with_bytes as fn(_, _) -> _,

@@ -36,11 +36,11 @@ fn pass_a_descriptor(here: &OwnedFd, there: &OwnedFd) {
     // Uninitialised, as a user has it.
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&[there.as_fd()])).unwrap();
+    control.push(ScmRights([there.as_fd()])).unwrap();
     sendmsg(here, &[IoSlice::new(b"data")], &control, SendFlags::empty()).unwrap();
     let (mut data, mut space) = ([0; 8], ControlSpace::<64>::new());
     let mut received = recvmsg(there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
-    assert!(received.take_descriptors().next().unwrap().is_ok());
+    assert!(received.take_descriptors().unwrap().next().is_some());
 }
 
 fn read_behind_the_heap() {

@@ -6,9 +6,9 @@ use crate::kernel::copy_out::numbers_in;
 use crate::kernel::{Delivery, kernel};
 use crate::rules::{Echo, Rules};
 use ancillary::message::NoDescriptor;
-use ancillary::{ControlError, Message, Received, Truncated};
+use ancillary::{ControlError, Message, Received};
 use libc::c_int;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// A control message that is seen.
 #[derive(Debug, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Seen {
 pub struct Expected {
     flags: u32,
     has_name: bool,
+    /// How much of the control buffer was filled, and how much there is of it.
+    control: (usize, usize),
     messages: Vec<Seen>,
     /// Of a message that claims more than there is: where it is, what it claims, and how much there is.
     beyond: Option<(usize, u64, usize)>,
@@ -37,6 +39,7 @@ impl Expected {
             flags: flags(rules, delivery),
             // A family alone is no name.
             has_name: delivery.name.len() > 2,
+            control: (end, delivery.room),
             messages: Vec::new(),
             beyond: None,
             clamped: None,
@@ -67,18 +70,29 @@ impl Expected {
         self.slots.iter().copied().filter(|slot| *slot >= 0)
     }
 
+    /// What is in the first slot that holds no descriptor.
+    pub fn first_error(&self) -> Option<NoDescriptor> {
+        self.slots.iter().find(|slot| **slot < 0).map(|slot| NoDescriptor { slot: *slot })
+    }
+
     /// Whether there is a message that claims more than there is of it, or less than was sent.
     pub fn is_cut(&self) -> bool {
         self.beyond.is_some() || self.flags & libc::MSG_CTRUNC as u32 != 0 && !self.messages.is_empty()
     }
 
     /// Looks at all of what was received, and takes nothing.
-    pub fn compare(&self, received: &mut Received<'_>) {
+    pub fn compare(&self, received: &Received<'_>) {
         assert_eq!(received.flags().bits(), self.flags, "flags");
-        let mut truncated = Truncated::empty();
-        truncated.set(Truncated::DATA, self.flags & libc::MSG_TRUNC as u32 != 0);
-        truncated.set(Truncated::CONTROL, self.flags & libc::MSG_CTRUNC as u32 != 0);
-        assert_eq!(received.truncated(), truncated);
+        let lost = [libc::MSG_TRUNC, libc::MSG_CTRUNC].map(|flag| self.flags & flag as u32 != 0);
+        let error = self.first_error();
+        assert_eq!([received.data_truncated(), received.control_truncated()], lost);
+        assert_eq!((received.control_len(), received.control_room()), self.control);
+        let incomplete = received.incomplete();
+        assert_eq!(incomplete.is_some(), lost != [false; 2] || error.is_some());
+        if let Some(incomplete) = incomplete {
+            assert_eq!(([incomplete.data, incomplete.control], incomplete.slot), (lost, error));
+            assert_eq!((incomplete.control_len, incomplete.control_room), self.control);
+        }
         assert_eq!(received.address().is_some(), self.has_name, "{:?}", received.address());
 
         let mut messages = received.messages();
@@ -115,29 +129,45 @@ fn flags(rules: &Rules, delivery: &Delivery) -> u32 {
 }
 
 /// What the crate shows of a message.
-fn seen(message: Message<'_>) -> Seen {
+fn seen(message: Message<'_, BorrowedFd<'_>>) -> Seen {
     match message {
         Message::Other(message) => Seen {
             kind: (message.level(), message.message_type()),
             payload: message.payload().to_vec(),
             has_descriptors: false,
         },
-        Message::ScmRights(descriptors) => seen_slots(RIGHTS, &descriptors),
+        Message::ScmRights(descriptors) => {
+            let rest = descriptors.remainder();
+            seen_slots(RIGHTS, descriptors.map(Ok), rest)
+        }
+        Message::ScmRightsWithErrors(slots) => {
+            let rest = slots.remainder();
+            let seen = seen_slots(RIGHTS, slots, rest);
+            assert!(numbers_in(&seen.payload).any(|slot| slot < 0), "no slot holds an error");
+            seen
+        }
         #[cfg(target_os = "linux")]
-        Message::ScmPidfd(descriptors) => seen_slots((libc::SOL_SOCKET, ancillary::platform::SCM_PIDFD), &descriptors),
+        Message::ScmPidfd(pidfd) => {
+            seen_slots((libc::SOL_SOCKET, ancillary::platform::SCM_PIDFD), std::iter::once(pidfd), &[])
+        }
         other => panic!("{other:?} was not sent"),
     }
 }
 
-fn seen_slots(kind: (c_int, c_int), descriptors: &ancillary::received::Descriptors<'_>) -> Seen {
-    let number = |slot: Result<std::os::fd::BorrowedFd<'_>, NoDescriptor>| match slot {
+fn seen_slots<'r>(
+    kind: (c_int, c_int),
+    slots: impl ExactSizeIterator<Item = Result<BorrowedFd<'r>, NoDescriptor>>,
+    remainder: &[u8],
+) -> Seen {
+    let number = |slot: Result<BorrowedFd<'_>, NoDescriptor>| match slot {
         Ok(descriptor) => descriptor.as_raw_fd(),
         Err(none) => none.slot,
     };
-    let slots: Vec<_> = descriptors.iter().map(number).collect();
-    assert_eq!((descriptors.len(), descriptors.is_empty()), (slots.len(), slots.is_empty()));
+    let len = slots.len();
+    let slots: Vec<_> = slots.map(number).collect();
+    assert_eq!(slots.len(), len);
     let mut payload: Vec<u8> = slots.iter().flat_map(|slot| slot.to_ne_bytes()).collect();
-    payload.extend(descriptors.remainder());
+    payload.extend(remainder);
     Seen { kind, payload, has_descriptors: true }
 }
 

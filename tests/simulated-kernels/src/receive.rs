@@ -3,8 +3,8 @@
 use crate::kernel::table::is_closed_on_exec;
 use crate::kernel::{Connected, Delivery, kernel};
 use crate::model::expected;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
-use ancillary::{Received, recvmmsg, recvmsg, recvmsg_inheritable};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
+use ancillary::{Received, recvmmsg, recvmsg};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
 use std::mem::MaybeUninit;
@@ -76,7 +76,9 @@ pub fn receive<R>(socket: &Connected, ask: Ask, then: impl FnOnce(Result<Receive
     let before = kernel().deliveries.len();
     let result = match ask.call() {
         How::Call => then(judged(ask, recvmsg(socket, &mut slices, control, flags))),
-        How::Inheritable => then(judged(ask, recvmsg_inheritable(socket, &mut slices, control, flags))),
+        How::Inheritable => {
+            then(judged(ask, recvmsg(socket, &mut slices, control, RecvOptions::from(flags).inheritable())))
+        }
         How::Header => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
             let mut header = RecvHeader::new(&mut slices, control);
@@ -100,14 +102,14 @@ pub fn receive<R>(socket: &Connected, ask: Ask, then: impl FnOnce(Result<Receive
 
 /// What was received, after a look at all of it.
 fn judged(ask: Ask, received: Result<Received<'_>, Errno>) -> Result<Received<'_>, Errno> {
-    let mut received = received?;
+    let received = received?;
     let Delivery { bytes, room, control, .. } = kernel().last().clone();
     assert_eq!((received.bytes(), ask.room), (bytes, room));
     if control.messages.is_empty() && !control.image.is_empty() {
         return Ok(received); // the scenario knows what is in it
     }
     let expected = expected();
-    expected.compare(&mut received);
+    expected.compare(&received);
     // Miri has close-on-exec set on everything.
     if !cfg!(miri) {
         let is_set = match ask.how {

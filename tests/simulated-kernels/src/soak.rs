@@ -8,9 +8,9 @@ use crate::model::Expected;
 use crate::receive::{Ask, EVERY_WAY, receive};
 use crate::rules::{CHOSEN, FullTable, TooLong};
 use crate::scenarios::{Bystander, in_flight};
-use ancillary::message::ScmRights;
-use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
-use ancillary::{ControlWriter, Received, recvmmsg_inheritable, sendmsg};
+use ancillary::message::{NoDescriptor, ScmRights};
+use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE};
+use ancillary::{ControlWriter, Message as Arrived, Received, recvmmsg, sendmsg};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
 use std::collections::BTreeSet;
@@ -46,7 +46,17 @@ pub fn run(rounds: u64, seed: u64) -> usize {
     }
     // In a short run not everything happens.
     if rounds >= 300 {
-        let wanted = ["a batch", "a peek", "an error", "sent", "taken in part", "taken", "refused", "data cut"];
+        let wanted = [
+            "a batch",
+            "a peek",
+            "an error",
+            "sent",
+            "taken in part",
+            "taken",
+            "refused",
+            "data cut",
+            "a slot with an error",
+        ];
         let by_rules = [
             ("a cut message", CHOSEN.long_others != TooLong::Dropped),
             ("a full table", CHOSEN.full_table == FullTable::Part),
@@ -117,7 +127,7 @@ fn send(random: &mut Random, here: &Connected, account: &mut Account) {
     let start = random.below(8);
     let mut control = ControlWriter::new(&mut memory[start..]);
     for _ in 0..random.below(3) {
-        control.push(&ScmRights::new(&borrowed)).unwrap();
+        control.push(ScmRights(&borrowed)).unwrap();
     }
     if sendmsg(here, &[IoSlice::new(b"sent")], &control, SendFlags::empty()).is_ok() {
         account.insert("sent");
@@ -166,17 +176,17 @@ fn batch(random: &mut Random, there: &Connected, account: &mut Account) {
     let mut slots: Vec<_> = (0..count).map(|_| RecvSlot::new()).collect();
     let before = kernel().deliveries.len();
     let flags = flags(random, account) | WAIT_FOR_ONE;
-    match recvmmsg_inheritable(there, &mut slots, &mut rooms, flags, None) {
+    match recvmmsg(there, &mut slots, &mut rooms, RecvOptions::from(flags).inheritable(), None) {
         Err(error) => note(error, account),
         Ok(mut batch) => {
             let deliveries: Vec<Delivery> = kernel().deliveries[before..].to_vec();
             assert_eq!(batch.len(), deliveries.len());
             account.extend((batch.len() > 1).then_some("a batch"));
             let walked = random.below(deliveries.len() + 1);
-            for (mut message, delivery) in batch.by_ref().zip(deliveries).take(walked) {
+            for (message, delivery) in batch.by_ref().zip(deliveries).take(walked) {
                 assert_eq!(message.data(), delivery.data);
                 let expected = Expected::of(CHOSEN, &delivery);
-                expected.compare(&mut message);
+                expected.compare(&message);
                 consume(random, message.into_parts().0, &expected, account);
             }
             let bystander = Bystander::new();
@@ -191,34 +201,54 @@ fn consume(random: &mut Random, mut received: Received<'_>, expected: &Expected,
     account.extend(received.data_truncated().then_some("data cut"));
     account.extend(expected.is_cut().then_some("a cut message"));
     account.extend((kernel().table.left == Some(0) && received.control_truncated()).then_some("a full table"));
-    let number = |slot: Result<std::os::fd::OwnedFd, ancillary::message::NoDescriptor>| match slot {
-        Ok(descriptor) => descriptor.as_raw_fd(),
-        Err(none) => none.slot,
-    };
     match random.below(4) {
         0 => drop(received),
+        1 | 2 if expected.first_error().is_some() => {
+            // Nothing is taken.
+            assert_eq!(received.take_descriptors().err(), expected.first_error());
+            let mut taken = Vec::new();
+            let mut messages = received.into_messages();
+            while let Some(message) = messages.next() {
+                match message.or_else(|error| messages.clamped().ok_or(error)) {
+                    Ok(Arrived::ScmRights(descriptors)) => taken.extend(descriptors.map(|one| one.as_raw_fd())),
+                    Ok(Arrived::ScmRightsWithErrors(slots)) => taken.extend(slots.map(number)),
+                    _ => {}
+                }
+            }
+            assert_eq!(taken, expected.slots);
+            account.insert("a slot with an error");
+        }
         1 => {
-            let taken: Vec<_> = received.take_descriptors().collect();
+            let taken: Vec<_> = received.take_descriptors().unwrap().collect();
             // What was taken is gone, and stays open.
-            assert_eq!(received.take_descriptors().flatten().count(), 0);
+            assert_eq!(received.take_descriptors().unwrap().count(), 0);
             drop(received);
-            let numbers: Vec<_> = taken.into_iter().map(number).collect();
+            let numbers: Vec<_> = taken.into_iter().map(|one| number(Ok(one))).collect();
             assert_eq!(numbers, expected.slots);
             account.insert("taken");
         }
         2 => {
             let count = random.below(expected.slots.len() + 1);
-            let taken: Vec<_> = received.take_descriptors().take(count).map(number).collect();
+            let mut taking = received.take_descriptors().unwrap();
+            assert_eq!(taking.len(), expected.slots.len());
+            let taken: Vec<_> = taking.by_ref().take(count).map(|one| number(Ok(one))).collect();
             // They are closed: others get their numbers, before the rest is.
             let bystanders: Vec<_> = taken.iter().map(|_| Bystander::new()).collect();
             assert_eq!(taken, expected.slots[..count]);
+            drop(taking);
+            let more: Vec<_> = expected.slots.iter().map(|_| Bystander::new()).collect();
             drop(received);
-            drop(bystanders);
+            drop((bystanders, more));
             account.extend((0 < count && count < expected.slots.len()).then_some("taken in part"));
         }
         _ => match received.complete() {
-            Ok(mut all) => assert_eq!(all.take_descriptors().flatten().count(), expected.owned().count()),
+            Ok(mut all) => assert_eq!(all.take_descriptors().unwrap().count(), expected.owned().count()),
             Err(_) => drop(account.insert("refused")),
         },
     }
+}
+
+/// The number in a slot. What owns it is closed.
+fn number(slot: Result<std::os::fd::OwnedFd, NoDescriptor>) -> std::os::fd::RawFd {
+    slot.map_or_else(|none| none.slot, |descriptor| descriptor.as_raw_fd())
 }

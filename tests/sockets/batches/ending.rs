@@ -1,9 +1,8 @@
 //! When the receiving of a batch ends, and how that is told.
 
 use super::*;
-use crate::harness::not_watched_by;
 use crate::tests;
-use crate::waiting::{Waiting, interrupted_after, meanwhile};
+use crate::waiting::{Waiting, interrupted_after, meanwhile, threads_that_sleep_in_calls_alone};
 
 tests![
     no_messages_at_all,
@@ -33,11 +32,6 @@ fn a_clock_that_tells() -> Result<(), String> {
     } else {
         Err(format!("the clock has steps of {resolution:?}"))
     }
-}
-
-fn threads_that_sleep_in_calls_alone() -> Result<(), String> {
-    the_kernels_timeouts()?;
-    not_watched_by(&["memcheck", "thread"], "has threads sleep in between, for its own reasons")
 }
 
 fn batches_are_a_loop() -> Result<(), String> {

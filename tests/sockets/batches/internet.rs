@@ -29,8 +29,8 @@ impl Question {
         set_delivery::<IpTos>(&peer, true).unwrap();
         let mut space = ControlSpace::<{ control_space!(IpTos, UdpSegment) }>::new();
         let mut control = space.writer();
-        control.push(&IpTos(self.tos)).unwrap();
-        self.segment.map_or(Ok(()), |size| control.push(&UdpSegment(size))).unwrap();
+        control.push(IpTos(self.tos)).unwrap();
+        self.segment.map_or(Ok(()), |size| control.push(UdpSegment(size))).unwrap();
         let to = SocketAddrV4::new(self.to, port);
         let sent = sendmsg_addr(&peer, &to, &[IoSlice::new(self.data)], &control, SendFlags::empty());
         assert_eq!(sent, Ok(self.data.len()));
@@ -42,7 +42,7 @@ impl Question {
         let answer = self.data.to_ascii_uppercase();
         for datagram in answer.chunks(self.segment.map_or(answer.len(), usize::from)) {
             let (mut data, mut space) = ([0; 16], ControlSpace::<{ control_space!(IpTos) }>::new());
-            let mut received = arrived(peer, &mut data, &mut space);
+            let received = arrived(peer, &mut data, &mut space);
             assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(self.tos))));
             assert_eq!(received.address(), Some(&SocketAddrV4::new(self.to, port).into()));
             assert_eq!(&data[..received.bytes()], datagram);
@@ -74,7 +74,7 @@ fn each_answer_comes_from_where_its_question_went() {
     let batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), None).unwrap();
     assert_eq!(batch.len(), 3);
     for (message, (((data, address), control), answer)) in batch.zip(places) {
-        let mut message = message.complete().unwrap();
+        let message = message.complete().unwrap();
         let is_from = |peer: &UdpSocket| message.address() == Some(&SocketAddrAny::from(peer.local_addr().unwrap()));
         let question = &questions[peers.iter().position(is_from).unwrap()];
         let info = IpPktinfo { ifindex: interface_of_loopback(), spec_dst: question.to, addr: question.to };
@@ -84,9 +84,9 @@ fn each_answer_comes_from_where_its_question_went() {
         assert_eq!(message.find::<UdpGro>(), size);
         assert_eq!(message.data(), question.data);
 
-        control.push(&IpPktinfo::from_source(info.spec_dst)).unwrap();
-        control.push(&IpTos(question.tos)).unwrap();
-        question.segment.map_or(Ok(()), |size| control.push(&UdpSegment(size))).unwrap();
+        control.push(IpPktinfo::from_source(info.spec_dst)).unwrap();
+        control.push(IpTos(question.tos)).unwrap();
+        question.segment.map_or(Ok(()), |size| control.push(UdpSegment(size))).unwrap();
         let address = address.insert(message.address().unwrap().clone());
         let (_, bytes) = message.into_parts();
         bytes.make_ascii_uppercase();

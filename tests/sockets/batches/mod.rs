@@ -10,11 +10,8 @@ use crate::harness::the_kernel_itself;
 use crate::support::*;
 use ancillary::control::ControlMemory;
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-use ancillary::{
-    ControlSpace, ControlWriter, Message, Truncated, control_len, control_space, recvmmsg, recvmmsg_inheritable,
-    sendmmsg,
-};
+use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
+use ancillary::{ControlSpace, ControlWriter, Message, control_len, control_space, recvmmsg, sendmmsg};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{

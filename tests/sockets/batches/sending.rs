@@ -31,7 +31,7 @@ fn descriptors_with_every_message() {
     let mut controls = spaces.each_mut().map(ControlSpace::writer);
     let descriptors = borrowed(&sent);
     for (control, count) in controls.iter_mut().zip(1..) {
-        control.push(&ScmRights::new(&descriptors[..count])).unwrap();
+        control.push(ScmRights(&descriptors[..count])).unwrap();
     }
     let data = [IoSlice::new(b"x")];
     let mut messages = controls.each_ref().map(|control| SendSlot::new(&data, control));
@@ -136,7 +136,7 @@ fn without_data_a_stream_sends_nothing_and_counts_it() {
         let descriptors = borrowed(&sent);
         let mut space = ControlSpace::<ROOM>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         let data = [IoSlice::new(b"")];
         let mut messages = [SendSlot::new(&data, &control)];
         assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(1));

@@ -8,7 +8,7 @@ use crate::tests;
 use ancillary::control::ControlMemory;
 use ancillary::message::{IpTos, ScmRights};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, SendHeader, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, Truncated, control_space, recvmsg};
+use ancillary::{ControlSpace, ControlWriter, control_space, recvmsg};
 use io_uring::{cqueue, opcode, squeue};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -57,7 +57,7 @@ fn descriptors_are_sent() {
         let descriptors = borrowed(&sent);
         let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
         let mut control = space.writer();
-        control.push(&ScmRights::new(&descriptors)).unwrap();
+        control.push(ScmRights(&descriptors)).unwrap();
         let data = [IoSlice::new(b"two "), IoSlice::new(b"files")];
         let header = SendHeader::new(&data, &control);
         // SAFETY: the header, and what it has borrowed, lives until after the completion.
@@ -146,7 +146,7 @@ fn truncation_is_told() {
     let bytes = ring.wait().0.unwrap();
     // SAFETY: that call has succeeded with these flags.
     let mut received = unsafe { header.into_received(bytes, CLOEXEC_ON_RECEIVE) };
-    assert_eq!((received.truncated(), take_all(&mut received).len()), (Truncated::all(), 1));
+    assert_eq!((lost(received.incomplete()), take_all(&mut received).len()), (BOTH, 1));
     assert_eq!(data, *b"too");
 }
 
@@ -172,7 +172,7 @@ fn a_header_to_send_is_used_again() {
     let descriptors = borrowed(&sent);
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"again")];
     let header = SendHeader::new(&data, &control);
     for _ in 0..3 {
@@ -246,7 +246,7 @@ fn headers_on_other_threads() {
     let descriptors = borrowed(&sent);
     let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
     let outgoing = SendHeader::new(&data, &control);
     let (mut data, mut room) = ([0; 8], [0xff; 64]);
@@ -331,7 +331,7 @@ fn zero_copy_with_a_control_message() {
     let address = SocketAddrAny::from(there.local_addr().unwrap());
     let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
     let mut control = space.writer();
-    control.push(&IpTos(0x2c)).unwrap();
+    control.push(IpTos(0x2c)).unwrap();
     let data = [IoSlice::new(b"data")];
     let header = SendHeader::new(&data, &control).with_address(&address);
     // SAFETY: the header, and what it has borrowed, lives until after the notification.
@@ -339,7 +339,7 @@ fn zero_copy_with_a_control_message() {
     assert_eq!(ring.wait().0, Ok(4));
     let (mut data, mut space) = ([0; 8], ControlSpace::<64>::new());
     wait_for(&there, libc::POLLIN);
-    let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::DONTWAIT)
+    let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::DONTWAIT)
         .unwrap()
         .complete()
         .unwrap();
@@ -353,7 +353,7 @@ fn zero_copy_of_descriptors_is_refused() {
     let descriptors = borrowed(&sent);
     let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&descriptors)).unwrap();
+    control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
     let header = SendHeader::new(&data, &control);
     // SAFETY: the header, and what it has borrowed, lives until after the last completion.

@@ -6,8 +6,8 @@ use crate::kernel::{Connected, Kind, abi, assert_leads_to, kernel};
 use crate::rules::{CHOSEN, Kept, TooLong};
 use ancillary::message::ScmRights;
 use ancillary::received::ReceivedBatch;
-use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::{ControlSpace, ControlWriter, recvmmsg_inheritable, sendmmsg};
+use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
+use ancillary::{ControlSpace, ControlWriter, recvmmsg, sendmmsg};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
 use std::mem::MaybeUninit;
@@ -42,7 +42,7 @@ fn batch<R>(
     let mut rooms: Vec<_> =
         slices.iter_mut().zip(&mut memory).map(|(data, memory)| RecvRoom::new(data, &mut memory[..])).collect();
     let mut slots: Vec<_> = control.iter().map(|_| RecvSlot::new()).collect();
-    then(recvmmsg_inheritable(socket, &mut slots, &mut rooms, flags | WAIT_FOR_ONE, None))
+    then(recvmmsg(socket, &mut slots, &mut rooms, RecvOptions::from(flags | WAIT_FOR_ONE).inheritable(), None))
 }
 
 fn each_message_has_its_room() {
@@ -58,7 +58,7 @@ fn each_message_has_its_room() {
         for (index, mut message) in received.enumerate() {
             assert_eq!((message.bytes(), message.data()), (index, &b"datagram"[..index]));
             assert_eq!(message.messages().count(), 2);
-            let descriptor = message.take_descriptors().next().unwrap().unwrap();
+            let descriptor = message.take_descriptors().unwrap().next().unwrap();
             assert_leads_to(descriptor.as_fd(), files[index]);
         }
     });
@@ -74,7 +74,7 @@ fn a_batch_that_was_not_walked() {
             let mut received = received.unwrap();
             received.by_ref().take(walked).for_each(|mut message| {
                 // The first is taken, the second is left.
-                drop(message.take_descriptors().next());
+                drop(message.take_descriptors().unwrap().next());
             });
             files[..walked].iter().for_each(|files| assert_closed(files));
             let bystanders = [(); 2].map(|()| Bystander::new());
@@ -145,7 +145,7 @@ fn a_peek_fills_every_room() {
     batch(&there, &[64; 3], RecvFlags::PEEK, |received| {
         let received = received.unwrap();
         assert_eq!(received.len(), 3);
-        let taken: usize = received.map(|mut message| message.take_descriptors().count()).sum();
+        let taken: usize = received.map(|mut message| message.take_descriptors().unwrap().count()).sum();
         assert_eq!(taken, if CHOSEN.name == "linux" { 3 } else { 0 });
     });
     drop(bystander);
@@ -162,7 +162,7 @@ fn too_little_room_in_the_middle() {
         let received = received.unwrap();
         let fails = CHOSEN.long_rights == TooLong::Fails;
         assert_eq!(received.len(), if fails { 1 } else { 3 });
-        let counts: Vec<_> = received.map(|mut message| message.take_descriptors().count()).collect();
+        let counts: Vec<_> = received.map(|mut message| message.take_descriptors().unwrap().count()).collect();
         match CHOSEN.name {
             "linux" | "apple" => assert_eq!(counts, [2, 1, 2]),
             "freebsd" | "netbsd" => assert_eq!(counts, [2, 0, 2]),
@@ -183,8 +183,9 @@ fn slots_are_used_again() {
     for count in [2, 0, 1] {
         let (files, message) = message_with(count);
         there.deliver(message);
-        let mut batch = recvmmsg_inheritable(&there, &mut slots, &mut rooms, WAIT_FOR_ONE, None).unwrap();
-        assert_eq!(batch.next().unwrap().take_descriptors().count(), count);
+        let mut batch =
+            recvmmsg(&there, &mut slots, &mut rooms, RecvOptions::from(WAIT_FOR_ONE).inheritable(), None).unwrap();
+        assert_eq!(batch.next().unwrap().take_descriptors().unwrap().count(), count);
         drop(batch);
         assert_closed(&files);
     }
@@ -196,7 +197,7 @@ fn a_batch_is_sent() {
     let borrowed = [descriptor.as_fd()];
     let mut space = ControlSpace::<64>::new();
     let mut control = space.writer();
-    control.push(&ScmRights::new(&borrowed)).unwrap();
+    control.push(ScmRights(&borrowed)).unwrap();
     let (data, empty) = ([IoSlice::new(b"a "), IoSlice::new(b"datagram")], ControlWriter::empty());
     let mut messages = [SendSlot::new(&data, &control), SendSlot::new(&data[..1], &empty), SendSlot::empty()];
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(3));
@@ -204,7 +205,7 @@ fn a_batch_is_sent() {
     assert_eq!(there.waiting(), 3);
     drop(descriptor);
     batch(&there, &[64; 3], RecvFlags::empty(), |received| {
-        let descriptors = received.unwrap().map(|mut message| message.take_descriptors().flatten().next());
+        let descriptors = received.unwrap().map(|mut message| message.take_descriptors().unwrap().next());
         let descriptors: Vec<_> = descriptors.collect();
         assert_leads_to(descriptors[0].as_ref().unwrap().as_fd(), file);
         assert!(descriptors[1..].iter().all(Option::is_none));

@@ -8,7 +8,7 @@ use crate::receive::{Ask, EVERY_WAY, every_way, receive};
 use crate::rules::FullTable;
 use ancillary::control::ControlMemory;
 use ancillary::message::NoDescriptor;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, recvmsg_raw};
 use ancillary::{Message as Arrived, Received};
 use rustix::io::{Errno, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,7 +34,7 @@ fn descriptors_arrive_in_order() {
         let (files, message) = message_with(3);
         there.deliver(message);
         let taken: Vec<OwnedFd> = receive(&there, Ask { how, ..Ask::default() }, |received| {
-            received.unwrap().complete().unwrap().take_descriptors().map(Result::unwrap).collect()
+            received.unwrap().complete().unwrap().take_descriptors().unwrap().collect()
         });
         assert_eq!(taken.len(), 3);
         for (descriptor, file) in taken.iter().zip(&files) {
@@ -52,7 +52,10 @@ fn what_was_not_looked_at_is_closed() {
     // Not even by the model.
     let (mut data, mut control) = ([0; 4], [0; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    drop(ancillary::recvmsg_inheritable(&there, &mut slices, &mut control, CLOEXEC_ON_RECEIVE).unwrap());
+    drop(
+        ancillary::recvmsg(&there, &mut slices, &mut control, RecvOptions::from(CLOEXEC_ON_RECEIVE).inheritable())
+            .unwrap(),
+    );
     assert_closed(&files);
 }
 
@@ -64,14 +67,18 @@ fn what_was_taken_is_closed_once() {
             there.deliver(message);
             receive(&there, Ask { how, ..Ask::default() }, |received| {
                 let mut received = received.unwrap();
+                let mut taking = received.take_descriptors().unwrap();
                 for file in &files[..count] {
-                    assert_leads_to(received.take_descriptors().next().unwrap().unwrap().as_fd(), *file);
+                    assert_leads_to(taking.next().unwrap().as_fd(), *file);
                 }
                 assert_closed(&files[..count]);
                 let bystanders = [(); 3].map(|()| Bystander::new());
-                drop(received);
+                drop(taking);
                 assert_closed(&files);
-                drop(bystanders);
+                let more = [(); 3].map(|()| Bystander::new());
+                assert_eq!(received.take_descriptors().unwrap().count(), 0);
+                drop(received);
+                drop((bystanders, more));
             });
         }
     }
@@ -83,18 +90,28 @@ fn a_walk_may_end_anywhere() {
     there.deliver(message);
     receive(&there, Ask::default(), |received| {
         let mut received: Received<'_> = received.unwrap();
-        let Some(Ok(Arrived::ScmRights(mut descriptors))) = received.messages().next() else { panic!() };
-        let first = descriptors.next().unwrap().unwrap();
-        assert_eq!(descriptors.len(), 2);
-        let _ = descriptors;
-        // A later walk has only what is left, and one that ends early takes nothing with it.
+        let Some(Ok(Arrived::ScmRights(mut shown))) = received.messages().next() else { panic!() };
+        assert_leads_to(shown.next().unwrap(), files[0]);
+        assert_eq!(shown.len(), 2);
+        drop(shown);
+        // A later look has all of it again.
         let Some(Ok(Arrived::ScmRights(again))) = received.messages().next() else { panic!() };
-        assert_eq!((again.len(), again.iter().count()), (2, 2));
-        let second = received.take_descriptors().next().unwrap().unwrap();
+        assert_eq!((again.len(), again.count()), (3, 3));
+        let mut messages = received.take_messages();
+        let Some(Ok(Arrived::ScmRights(mut descriptors))) = messages.next() else { panic!() };
+        let first = descriptors.next().unwrap();
+        let second = descriptors.next().unwrap();
+        assert_eq!(descriptors.len(), 1);
+        drop((descriptors, messages));
+        assert_closed(&files[2..]);
+        let bystander = Bystander::new();
+        // All was handed over, and a later walk has plain numbers.
+        assert!(matches!(received.messages().next(), Some(Ok(Arrived::Other(_)))));
+        assert!(matches!(received.take_messages().next(), Some(Ok(Arrived::Other(_)))));
         drop(received);
         assert_leads_to(first.as_fd(), files[0]);
         assert_leads_to(second.as_fd(), files[1]);
-        assert_closed(&files[2..]);
+        drop(bystander);
     });
     assert_closed(&files);
 }
@@ -117,7 +134,7 @@ fn messages_come_in_any_order() {
             ];
             there.deliver(Message::new(b"data", items));
             let taken: Vec<_> = receive(&there, Ask { how, offset, ..Ask::default() }, |received| {
-                received.unwrap().complete().unwrap().take_descriptors().flatten().collect()
+                received.unwrap().complete().unwrap().take_descriptors().unwrap().collect()
             });
             let order = [files[0], files[1], files[2], files[0], files[3]];
             assert_eq!(taken.len(), order.len());
@@ -138,10 +155,19 @@ fn a_slot_without_a_descriptor() {
             vec![Slot::Error(-1), Slot::File(one), Slot::Error(-24), Slot::File(two), Slot::Error(i32::MIN + 1)];
         let item = Item { kind: abi::RIGHTS, payload: Payload::Slots(slots) };
         there.deliver(Message::new(b"data", vec![item]));
+        let slots = [-1, -24, i32::MIN + 1].map(|slot| NoDescriptor { slot });
         receive(&there, Ask { how, ..Ask::default() }, |received| {
             let mut received = received.unwrap();
-            let errors: Vec<_> = received.take_descriptors().filter_map(Result::err).collect();
-            assert_eq!(errors, [-1, -24, i32::MIN + 1].map(|slot| NoDescriptor { slot }));
+            // Nothing is taken then, and nothing is closed.
+            assert_eq!(received.take_descriptors().err(), Some(slots[0]));
+            assert_eq!(received.incomplete().unwrap().slot, Some(slots[0]));
+            let Some(Ok(Arrived::ScmRightsWithErrors(shown))) = received.messages().next() else { panic!() };
+            shown.flatten().zip(&files).for_each(|(descriptor, file)| assert_leads_to(descriptor, *file));
+            let mut messages = received.take_messages();
+            let Some(Ok(Arrived::ScmRightsWithErrors(taken))) = messages.next() else { panic!() };
+            assert_eq!(taken.len(), 5);
+            let errors: Vec<_> = taken.filter_map(Result::err).collect();
+            assert_eq!(errors, slots);
             assert_closed(&files);
         });
     }
@@ -151,11 +177,26 @@ fn a_pidfd_without_a_descriptor() {
     let kind = (libc::SOL_SOCKET, 4);
     let (_here, there) = Connected::pair(Kind::Datagram);
     let (files, in_flight) = in_flight(2);
-    for (slot, count) in in_flight.into_iter().map(Slot::File).map(|slot| (slot, 1)).chain([(Slot::Error(-24), 0)]) {
+    let error = NoDescriptor { slot: -24 };
+    for (index, slot) in in_flight.into_iter().map(Slot::File).chain([Slot::Error(error.slot)]).enumerate() {
         let item = Item { kind, payload: Payload::Slots(vec![slot]) };
         there.deliver(Message::new(b"data", vec![item]));
         receive(&there, Ask::default(), |received| {
-            assert_eq!(received.unwrap().take_descriptors().flatten().count(), count);
+            let mut received = received.unwrap();
+            assert_eq!(received.incomplete().and_then(|incomplete| incomplete.slot), (index == 2).then_some(error));
+            if index == 0 {
+                // The peer has sent none, and what the system has added is closed.
+                assert_eq!(received.take_descriptors().unwrap().count(), 0);
+                assert_closed(&files[..1]);
+                return;
+            }
+            match (received.into_messages().next(), files.get(index)) {
+                #[cfg(target_os = "linux")]
+                (Some(Ok(Arrived::ScmPidfd(Ok(pidfd)))), Some(file)) => assert_leads_to(pidfd.as_fd(), *file),
+                #[cfg(target_os = "linux")]
+                (Some(Ok(Arrived::ScmPidfd(Err(none)))), None) => assert_eq!(none, error),
+                other => panic!("{other:?}"),
+            }
         });
     }
     assert_closed(&files);
@@ -176,7 +217,7 @@ fn a_full_table() {
                 // Data and what fits are delivered, and that it is not all is said.
                 let mut received = received.unwrap();
                 assert!(received.control_truncated());
-                assert_eq!(received.take_descriptors().flatten().count(), left);
+                assert_eq!(received.take_descriptors().unwrap().count(), left);
                 assert!(received.complete().is_err());
             });
             kernel().table.left = None;
@@ -206,7 +247,8 @@ fn what_is_refused_for_being_incomplete_is_closed() {
         receive(&there, Ask { how, data: 3, ..Ask::default() }, |received| {
             let received = received.unwrap();
             assert!(received.data_truncated() && !received.control_truncated());
-            assert_eq!(received.complete().err(), Some(ancillary::Truncated::DATA));
+            let incomplete = received.complete().unwrap_err();
+            assert!(incomplete.data && !incomplete.control && incomplete.slot.is_none());
             assert_closed(&files);
         });
     }
@@ -229,9 +271,9 @@ fn a_header_is_used_again() {
         let Ok(bytes) = called else { continue };
         // SAFETY: that call has succeeded with these flags.
         let mut message = unsafe { header.received(bytes, CLOEXEC_ON_RECEIVE) };
-        expected().compare(&mut message);
+        expected().compare(&message);
         assert_eq!(message.data(), b"data");
-        let first = message.take_descriptors().next().unwrap().unwrap();
+        let first = message.take_descriptors().unwrap().next().unwrap();
         drop(message);
         assert_closed(&files[1..]);
         drop(first);
@@ -245,8 +287,13 @@ fn without_room_nothing_is_owned() {
     there.deliver(message);
     let mut data = [0; 16];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let received =
-        ancillary::recvmsg_inheritable(&there, &mut slices, ControlMemory::none(), CLOEXEC_ON_RECEIVE).unwrap();
+    let received = ancillary::recvmsg(
+        &there,
+        &mut slices,
+        ControlMemory::none(),
+        RecvOptions::from(CLOEXEC_ON_RECEIVE).inheritable(),
+    )
+    .unwrap();
     assert_eq!(received.control_truncated(), kernel().rules.no_room_is_reported);
     assert_closed(&files);
 }

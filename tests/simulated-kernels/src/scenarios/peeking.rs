@@ -21,11 +21,11 @@ fn a_peek_installs_descriptors() {
         let (files, message) = message_with(2);
         there.deliver(message);
         let peek = Ask { how, flags: RecvFlags::PEEK, ..Ask::default() };
-        let peeked: Vec<_> = receive(&there, peek, |received| received.unwrap().take_descriptors().flatten().collect());
+        let peeked: Vec<_> = receive(&there, peek, |received| received.unwrap().take_descriptors().unwrap().collect());
         assert_eq!(peeked.len(), 2);
         receive(&there, peek, |received| assert_eq!(received.unwrap().messages().count(), 1));
         receive(&there, Ask { how, ..Ask::default() }, |received| {
-            assert_eq!(received.unwrap().take_descriptors().flatten().count(), 2);
+            assert_eq!(received.unwrap().take_descriptors().unwrap().count(), 2);
         });
         drop(peeked);
         assert_closed(&files);
@@ -43,7 +43,7 @@ fn a_peek_shows_no_descriptors() {
             let ask = Ask { how, flags: RecvFlags::PEEK, ..Ask::default() };
             receive(&there, ask, |received| {
                 let mut received = received.unwrap();
-                assert_eq!(received.take_descriptors().count(), 0);
+                assert_eq!(received.take_descriptors().unwrap().count(), 0);
                 let Some(Ok(Message::Other(message))) = received.messages().next() else { panic!() };
                 let numbers = message.decode::<ScmRightsNumbers<'_>>().unwrap().unwrap();
                 if CHOSEN.peek == Peek::Zeros {
@@ -56,7 +56,7 @@ fn a_peek_shows_no_descriptors() {
         // SAFETY: it has no memory to do with.
         assert!(unsafe { libc::fcntl(0, libc::F_GETFD) } >= 0, "standard input is open");
         receive(&there, Ask { how, ..Ask::default() }, |received| {
-            assert_eq!(received.unwrap().take_descriptors().flatten().count(), 2);
+            assert_eq!(received.unwrap().take_descriptors().unwrap().count(), 2);
         });
         assert_closed(&files);
     }
@@ -68,7 +68,7 @@ fn a_peek_into_little_room() {
         let (files, message) = message_with(2);
         there.deliver(message);
         receive(&there, Ask { flags: RecvFlags::PEEK, ..ask }, |received| {
-            let taken = received.map_or(0, |mut received| received.take_descriptors().count());
+            let taken = received.map_or(0, |mut received| received.take_descriptors().unwrap().count());
             assert!(taken == 0 || CHOSEN.peek == Peek::Duplicates);
         });
         drop(there);

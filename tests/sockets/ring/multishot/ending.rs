@@ -24,7 +24,7 @@ fn a_buffer_that_is_too_short() {
             Some(error) => shots.ends_with(error),
             // There is no room for data, and that is told.
             None => drop(shots.next(|received, data| {
-                assert_eq!((data.len(), received.truncated()), (0, Truncated::DATA));
+                assert_eq!((data.len(), lost(received.incomplete())), (0, DATA));
             })),
         }
     }
@@ -106,7 +106,7 @@ fn what_came_before_the_request_was_cancelled() {
                 let filled = shots.buffers.filled(result, flags);
                 // SAFETY: the request was made with this header, and this completion is looked at once.
                 let mut received = unsafe { shots.header.received(filled) }.unwrap();
-                descriptors += received.take_descriptors().map(Result::unwrap).count();
+                descriptors += received.take_descriptors().unwrap().count();
             }
             Err(error) => assert_eq!((error, ended), (Errno::CANCELED, true)),
         }

@@ -6,9 +6,9 @@ pub mod owning;
 pub mod splitting;
 
 use super::*;
+use ancillary::control_space;
 use ancillary::message::ScmRights;
 use ancillary::socket::CLOEXEC_ON_RECEIVE;
-use ancillary::{Truncated, control_space};
 use rustix::net::ReturnFlags;
 
 const RIGHTS_ROOM: usize = control_space!(ScmRights[3]);

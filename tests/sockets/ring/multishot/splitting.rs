@@ -61,7 +61,7 @@ fn the_data_was_cut() {
     send(&here, b"more than four bytes", &borrowed(&files(1))).unwrap();
     let ((), more) = shots.next(|mut received, data| {
         assert_eq!((received.bytes(), &*data), (4, &b"more"[..]));
-        assert_eq!(received.truncated(), Truncated::DATA);
+        assert_eq!(lost(received.incomplete()), DATA);
         assert_eq!(take_all(&mut received).len(), 1);
     });
     assert!(more);
