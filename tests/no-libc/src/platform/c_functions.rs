@@ -26,7 +26,9 @@ macro_rules! functions {
 }
 
 // `include/uapi/asm-generic/unistd.h`.
+// In C the argument of `fcntl` is a variadic one, which the processor's convention passes as any other.
 functions! {
+    fcntl = 25: (descriptor: c_int, command: c_int, argument: c_int) -> c_int;
     close = 57: (descriptor: c_int) -> c_int;
     pipe2 = 59: (descriptors: *mut c_int, flags: c_int) -> c_int;
     read = 63: (descriptor: c_int, to: *mut c_void, count: usize) -> isize;
