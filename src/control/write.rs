@@ -296,7 +296,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     }
 
     /// The place of a message of `len` bytes, its padding zeroed: for the header, and for the payload and the padding after
-    /// it. `None` if there is no room. (`.ci/lemmas` has this once more.)
+    /// it. `None` if there is no room. `.ci/lemmas` has a model of this function.
     #[inline]
     fn place(&mut self, len: usize) -> Option<Place<'_>> {
         let layout = self.layout.layout();
@@ -304,8 +304,8 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         let padded = layout.padded(len);
         let message = if padded <= free.len() {
             let (message, _) = free.split_at_mut_checked(padded)?;
-            // All that can be padding, before header and payload take what is theirs: so it does not matter how long that
-            // is, and more would be seen by nobody.
+            // All that can be padding, before header and payload take what is theirs: so zeroing more
+            // than the padding does no harm.
             uninit::zeroed(message.get_mut(padded - layout.header_align()..).unwrap_or_default());
             message
         } else {

@@ -53,7 +53,7 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 /// ```
 /// use ancillary::message::ScmRights;
 /// use ancillary::{ControlSpace, control_space};
-/// use rustix::fd::{AsFd, OwnedFd};
+/// use rustix::fd::OwnedFd;
 ///
 /// let (reader, writer) = rustix::pipe::pipe()?;
 /// let files: [OwnedFd; 2] = [rustix::io::dup(&reader)?, rustix::io::dup(&writer)?];
@@ -62,7 +62,7 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 /// let mut control = space.writer();
 /// control.push(ScmRights(&files))?;
 /// control.push(ScmRights([&reader, &writer]))?;
-/// control.push(ScmRights(files.iter().filter(|file| file.as_fd().try_clone_to_owned().is_ok()).take(1)))?;
+/// control.push(ScmRights(files.iter().take(1)))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]

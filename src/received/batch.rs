@@ -12,7 +12,7 @@ use rustix::net::RecvFlags;
 /// Receives many messages: as many as there are both slots and rooms for.
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
-/// arrives is owned by the result, whether anybody looks at its message or not. They are close-on-exec, unless the
+/// arrives is owned by the result, whether the caller looks at its message or not. They are close-on-exec, unless the
 /// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made. Sockets of [other families](crate::recvmsg#sockets-of-other-families) are received
 /// from as with [`recvmsg`](crate::recvmsg): a packet capture receives with [`RecvOptions::inheritable`].
 ///

@@ -57,15 +57,12 @@ impl<'m, F: Descriptor> Message<'m, F> {
     unsafe fn of(message: ControlMessage<'m>, has_descriptors: bool) -> Self {
         if has_descriptors && platform::holds_received_descriptors(message.level(), message.message_type()) {
             // SAFETY: the caller's promise.
-            let mut slots = unsafe { DescriptorSlots::new(message.payload()) };
+            let slots = unsafe { DescriptorSlots::new(message.payload()) };
             #[cfg(linux_kernel)]
             if message.message_type() == ScmPidfd::TYPE {
-                if let Some(pidfd) = slots.next() {
-                    return Message::ScmPidfd(pidfd);
-                }
-                return Message::Other(message);
+                let mut slots = slots;
+                return slots.next().map_or(Message::Other(message), Message::ScmPidfd);
             }
-            let _ = &mut slots;
             return match slots.sorted() {
                 DescriptorsOrSlots::Descriptors(descriptors) => Message::ScmRights(descriptors),
                 DescriptorsOrSlots::Slots(slots) => Message::ScmRightsWithErrors(slots),

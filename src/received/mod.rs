@@ -203,7 +203,7 @@ impl<'c> Received<'c> {
         }
     }
 
-    /// How many bytes of data the call returned.
+    /// Returns how many bytes of data the call returned.
     ///
     /// At most as many as the slices have, unless the call was asked for the true length of a datagram
     /// (`RecvFlags::TRUNC`). On a TCP stream Linux takes that flag to mean that the bytes are to be thrown away: none of them
@@ -224,7 +224,7 @@ impl<'c> Received<'c> {
         self.bytes
     }
 
-    /// The part of `data` that was filled, if `data` was the only slice given: its first [`bytes`](Self::bytes).
+    /// Returns the part of `data` that was filled, if `data` was the only slice given: its first [`bytes`](Self::bytes).
     ///
     /// ```
     /// use ancillary::control::ControlMemory;
@@ -244,7 +244,7 @@ impl<'c> Received<'c> {
         data.get(..self.bytes).unwrap_or(data)
     }
 
-    /// The flags the system returned (`msg_flags`), without those that it only returns because the call was given them:
+    /// Returns the system's flags (`msg_flags`), without those that it only returns because the call was given them:
     /// `MSG_CMSG_CLOEXEC` on Linux, every flag on NetBSD.
     ///
     /// Example: [`recvmsg`].
@@ -253,7 +253,7 @@ impl<'c> Received<'c> {
         self.flags
     }
 
-    /// Where the data came from: on Linux and NetBSD, `None` for a sender without a name. (FreeBSD and OpenBSD give an
+    /// Returns where the data came from: on Linux and NetBSD, `None` for a sender without a name. (FreeBSD and OpenBSD give an
     /// address without a path: read in their sources.) Linux gives the peer's name on connected UNIX-domain sockets too; a
     /// TCP stream has none. From the error queue, it is where the datagram was sent to.
     ///
@@ -267,7 +267,7 @@ impl<'c> Received<'c> {
         self.address.as_ref()
     }
 
-    /// How many bytes of control buffer the call was given. [`control_len`](ReceivedControl::control_len) is how many of them
+    /// Returns how many bytes of control buffer the call was given. [`control_len`](ReceivedControl::control_len) is how many of them
     /// were filled.
     ///
     /// For a call of the caller's, [`from_raw_parts`](Self::from_raw_parts), it is what was filled.
@@ -293,7 +293,7 @@ impl<'c> Received<'c> {
         })
     }
 
-    /// Whether a datagram was longer than the slices (`MSG_TRUNC`).
+    /// Returns whether a datagram was longer than the slices (`MSG_TRUNC`).
     ///
     /// Example: [`recvmsg`].
     #[inline]
@@ -301,7 +301,7 @@ impl<'c> Received<'c> {
         self.flags.contains(ReturnFlags::TRUNC)
     }
 
-    /// Whether control messages were lost or cut (`MSG_CTRUNC`). Those that arrived are still here.
+    /// Returns whether control messages were lost or cut (`MSG_CTRUNC`). Those that arrived are still here.
     ///
     /// Example: [`recvmsg`].
     #[inline]

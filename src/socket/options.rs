@@ -43,21 +43,18 @@ const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_
 /// recvmsg(&here, &mut slices, ControlMemory::none(), RecvFlags::DONTWAIT)?.complete()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "these options are for a call that receives"]
 pub struct RecvOptions {
-    flags: Flags,
+    flags: RecvFlags,
     inheritable: bool,
     retry_interrupted: bool,
 }
 
-/// rustix's flags have no default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Flags(RecvFlags);
-
-impl Default for Flags {
+impl Default for RecvOptions {
+    #[inline]
     fn default() -> Self {
-        Flags(RecvFlags::empty())
+        Self::new()
     }
 }
 
@@ -81,7 +78,7 @@ impl RecvOptions {
     /// ```
     #[inline]
     pub const fn with_flags(flags: RecvFlags) -> Self {
-        RecvOptions { flags: Flags(flags), inheritable: false, retry_interrupted: false }
+        RecvOptions { flags, inheritable: false, retry_interrupted: false }
     }
 
     /// Leaves the descriptors that arrive inheritable across `exec`, and gives the system the caller's flags alone.
@@ -107,7 +104,7 @@ impl RecvOptions {
     /// The flags to give the system.
     #[inline]
     pub(crate) const fn flags(self) -> RecvFlags {
-        if self.inheritable { self.flags.0 } else { self.flags.0.union(CLOEXEC_ON_RECEIVE) }
+        if self.inheritable { self.flags } else { self.flags.union(CLOEXEC_ON_RECEIVE) }
     }
 
     /// Whether close-on-exec is still to be set on what a call with these flags has received: where the system has no flag

@@ -130,8 +130,8 @@ pub(crate) fn receive_one<'d, 'c>(
 
 /// The flags of a call that are given to the system.
 ///
-/// NetBSD returns every flag that it is given, and takes none from `MSG_TRUNC` and `MSG_CTRUNC` for a wish: without them,
-/// what it returns is true.
+/// NetBSD returns every flag that it is given, and does not act on `MSG_TRUNC` and `MSG_CTRUNC`: without them, what it
+/// returns is true.
 #[inline]
 pub(super) const fn passed_on(flags: RecvFlags) -> RecvFlags {
     if cfg!(flags_are_echoed) {

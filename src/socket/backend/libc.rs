@@ -140,7 +140,7 @@ pub(in crate::socket) fn set_option(
     result(returned as ::libc::ssize_t).map(|_| ())
 }
 
-/// Reads a socket option whose value is an `int`.
+/// Reads a socket option whose value is an `int`. (rustix's own calls panic if the system says another length.)
 #[cfg(linux_kernel)]
 pub(in crate::socket) fn option(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<c_int, Errno> {
     let (mut value, mut len) = (0, size_of::<c_int>() as ::libc::socklen_t);

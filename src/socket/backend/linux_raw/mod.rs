@@ -172,7 +172,7 @@ pub(in crate::socket) fn set_option(
     result(returned).map(|_| ())
 }
 
-/// Reads a socket option whose value is an `int`.
+/// Reads a socket option whose value is an `int`. (rustix's own calls panic if the system says another length.)
 pub(in crate::socket) fn option(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> Result<c_int, Errno> {
     let (mut value, mut len): (c_int, c_int) = (0, size_of::<c_int>() as c_int);
     let (level, name) = (word(level as u32), word(name as u32));
