@@ -72,7 +72,7 @@ mod files {
 mod client {
     use crate::files;
     use ancillary::message::ScmRights;
-    use ancillary::{ControlSpace, ControlWriter, control_len, control_space, recvmsg, sendmsg};
+    use ancillary::{ControlBuffer, ControlWriter, control_len, control_space, recvmsg, sendmsg};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{IoSlice, IoSliceMut};
     use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};
@@ -85,7 +85,7 @@ mod client {
     pub fn ask(server: &OwnedFd) -> Result<(), Box<dyn Error>> {
         for text in TEXTS {
             let file = files::of(text)?;
-            let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
             control.push(ScmRights([file.as_fd()]))?;
             sendmsg(server, &[IoSlice::new(b"shout this")], &control, SendFlags::NOSIGNAL)?;
@@ -97,7 +97,7 @@ mod client {
     /// Receives the answers.
     pub fn listen(server: &OwnedFd) -> Result<(), Box<dyn Error>> {
         for question in TEXTS.iter().chain(&["nothing"]) {
-            let (mut data, mut space) = ([0; 64], ControlSpace::<{ control_len!(ScmRights[1]) }>::new());
+            let (mut data, mut space) = ([0; 64], ControlBuffer::<{ control_len!(ScmRights[1]) }>::new());
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut received = recvmsg(server, &mut slices, &mut space, RecvFlags::empty())?.complete()?;
             let file = received.take_descriptors()?.next();
@@ -117,7 +117,7 @@ mod client {
 mod server {
     use crate::files;
     use crate::receiver::Receiver;
-    use ancillary::received::ReceivedMessage;
+    use ancillary::received::ReceivedWithData;
     use io_uring::IoUring;
     use rustix::fd::{AsFd, OwnedFd};
     use std::error::Error;
@@ -140,7 +140,7 @@ mod server {
     }
 
     /// The text of the file that has come, in capitals, as a file.
-    fn shout(message: ReceivedMessage<'_>) -> Result<File, Box<dyn Error>> {
+    fn shout(message: ReceivedWithData<'_>) -> Result<File, Box<dyn Error>> {
         let mut message = message.complete()?;
         let file = File::from(message.take_descriptors()?.next().ok_or("a message without a file")?);
         let text = files::text(&file)?;
@@ -158,9 +158,9 @@ mod receiver {
     use crate::buffers::{Buffers, GROUP};
     use crate::ring::{self, Ring};
     use ancillary::message::ScmRights;
-    use ancillary::received::ReceivedMessage;
-    use ancillary::socket::{CLOEXEC_ON_RECEIVE, MultishotHeader, SendHeader};
-    use ancillary::{ControlSpace, control_len, control_space};
+    use ancillary::received::ReceivedWithData;
+    use ancillary::socket::{CLOEXEC_ON_RECEIVE, MultishotMsgHdr, SendMsgHdr};
+    use ancillary::{ControlBuffer, control_len, control_space};
     use io_uring::types::Fd;
     use io_uring::{IoUring, cqueue, opcode};
     use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -171,7 +171,7 @@ mod receiver {
 
     pub struct Receiver<'s> {
         socket: &'s OwnedFd,
-        header: MultishotHeader,
+        header: MultishotMsgHdr,
         /// Whether the request is there: whether a completion is still to come.
         requested: bool,
         requests: usize,
@@ -183,7 +183,7 @@ mod receiver {
     impl<'s> Receiver<'s> {
         pub fn new(ring: IoUring, socket: &'s OwnedFd) -> io::Result<Self> {
             // Room for one descriptor in each message. A message with more is not complete.
-            let header = MultishotHeader::new(0, control_len!(ScmRights[1]))?;
+            let header = MultishotMsgHdr::new(0, control_len!(ScmRights[1]))?;
             let buffers = Buffers::new(&ring)?;
             Ok(Receiver { socket, header, requested: false, requests: 0, ring: Ring::new(ring), buffers })
         }
@@ -194,7 +194,7 @@ mod receiver {
         }
 
         /// Waits for a message and has it looked at.
-        pub fn next<T>(&mut self, look: impl Fn(ReceivedMessage<'_>) -> T) -> io::Result<T> {
+        pub fn next<T>(&mut self, look: impl Fn(ReceivedWithData<'_>) -> T) -> io::Result<T> {
             loop {
                 if !self.requested {
                     self.request();
@@ -221,7 +221,7 @@ mod receiver {
 
         /// Waits for the next completion of the request, and has the message looked at that it has brought, in the buffer
         /// where that lies.
-        fn complete<T>(&mut self, look: impl FnOnce(ReceivedMessage<'_>) -> T) -> io::Result<T> {
+        fn complete<T>(&mut self, look: impl FnOnce(ReceivedWithData<'_>) -> T) -> io::Result<T> {
             let completion = self.ring.next_received();
             // This may be the last one, whatever the result.
             self.requested = cqueue::more(completion.flags());
@@ -241,13 +241,13 @@ mod receiver {
         /// (A client that does not read can make this last. A server of many would keep header, text and descriptors with
         /// each client until the completion, and serve the others meanwhile.)
         pub fn answer(&mut self, text: &str, files: &[BorrowedFd<'_>]) -> Result<(), Box<dyn Error>> {
-            let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
             if !files.is_empty() {
                 control.push(ScmRights(files))?;
             }
             let data = [IoSlice::new(text.as_bytes())];
-            let header = SendHeader::new(&data, &control);
+            let header = SendMsgHdr::new(&data, &control);
             let send = opcode::SendMsg::new(Fd(self.socket.as_raw_fd()), header.as_ptr().cast());
             // SAFETY: the header, and all that it has borrowed, lives until after the call.
             unsafe { self.ring.call(send.flags(SendFlags::NOSIGNAL.bits()).build()) }?;

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(target_os = "linux")]
 mod demonstration {
     use ancillary::message::ScmRights;
-    use ancillary::{ControlSpace, control_len, control_space, recvmsg, sendmsg};
+    use ancillary::{ControlBuffer, control_len, control_space, recvmsg, sendmsg};
     use mio::unix::SourceFd;
     use mio::{Events, Interest, Poll, Token};
     use rustix::fd::{AsFd, AsRawFd, OwnedFd};
@@ -89,7 +89,7 @@ mod demonstration {
                 return Ok(false);
             }
             let descriptors = [self.writer.as_fd()];
-            let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
             let mut control = space.writer();
             control.push(ScmRights(&descriptors))?;
             let number = self.sent.to_ne_bytes();
@@ -105,7 +105,7 @@ mod demonstration {
         fn receive(&mut self) -> Result<bool, Box<dyn Error>> {
             let mut data = [0; 4];
             // Room for exactly one descriptor: `complete` fails if there were more.
-            let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
+            let mut space = ControlBuffer::<{ control_len!(ScmRights[1]) }>::new();
             let mut slices = [IoSliceMut::new(&mut data)];
             let mut received = match recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty()) {
                 Err(Errno::WOULDBLOCK) => return Ok(false),

@@ -64,7 +64,7 @@ usage: open_server [PATH]              start a server, ask it for PATH and for t
 #[cfg(target_os = "linux")]
 mod protocol {
     use ancillary::message::{ScmCredentials, ScmRights};
-    use ancillary::{ControlSpace, ControlWriter, control_len, control_space, recvmsg, sendmsg};
+    use ancillary::{ControlBuffer, ControlWriter, control_len, control_space, recvmsg, sendmsg};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{Errno, IoSlice, IoSliceMut};
     use rustix::net::{RecvFlags, SendFlags};
@@ -128,7 +128,7 @@ mod protocol {
         let mut data = [0; LONGEST_PATH];
         // There is room for the credentials and no room for descriptors: those that a client sends uninvited are closed
         // by the kernel and never get into this process.
-        let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmCredentials) }>::new();
         let received = recvmsg(socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
 
         let sender = received.find::<ScmCredentials>().transpose()?;
@@ -151,7 +151,7 @@ mod protocol {
 
     /// Server to client. The file is duplicated into the message, so the server can close its own at once.
     pub(crate) fn send_answer(socket: impl AsFd, answer: &Answer) -> Result<(), Box<dyn Error>> {
-        let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
         let mut control = space.writer();
         let (error_number, text) = match answer {
             Ok(file) => {
@@ -171,7 +171,7 @@ mod protocol {
         let mut data = [0; size_of::<i32>() + LONGEST_TEXT];
         // `control_space!` would include padding that has room for a second descriptor. This is room for exactly one:
         // `complete` fails if there were more.
-        let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
+        let mut space = ControlBuffer::<{ control_len!(ScmRights[1]) }>::new();
         let mut received =
             recvmsg(socket, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?.complete()?;
 

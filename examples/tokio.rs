@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 #[cfg(target_os = "linux")]
 mod demonstration {
     use ancillary::message::ScmRights;
-    use ancillary::{ControlSpace, control_len, control_space, recvmsg, sendmsg};
+    use ancillary::{ControlBuffer, control_len, control_space, recvmsg, sendmsg};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{IoSlice, IoSliceMut};
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -71,7 +71,7 @@ mod demonstration {
 
     async fn send_all(socket: Arc<AsyncFd<OwnedFd>>, writer: OwnedFd) -> Result<(), Failure> {
         let descriptors = [writer.as_fd()];
-        let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
         let mut control = space.writer();
         control.push(ScmRights(&descriptors))?;
         for number in 0..MESSAGES {
@@ -88,7 +88,7 @@ mod demonstration {
             let mut data = [0; 4];
             let receive = |socket: &OwnedFd| {
                 // Room for exactly one descriptor: `complete` fails if there were more.
-                let mut space = ControlSpace::<{ control_len!(ScmRights[1]) }>::new();
+                let mut space = ControlBuffer::<{ control_len!(ScmRights[1]) }>::new();
                 let slices = &mut [IoSliceMut::new(&mut data)];
                 let received = recvmsg(socket, slices, &mut space, RecvFlags::empty())?;
                 let mut received = received.complete()?;

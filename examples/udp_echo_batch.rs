@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod server {
     use ancillary::message::{IpTos, Ipv6Pktinfo, Ipv6Tclass, UdpGro, UdpSegment};
     use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-    use ancillary::{ControlSpace, ControlWriter, Message, Received, control_space, recvmmsg, sendmmsg};
+    use ancillary::{ControlBuffer, ControlWriter, Message, Received, control_space, recvmmsg, sendmmsg};
     use rustix::fd::OwnedFd;
     use rustix::io::{Errno, IoSlice, IoSliceMut};
     use rustix::net::sockopt::set_ipv6_v6only;
@@ -85,12 +85,12 @@ mod server {
     pub fn serve(socket: &OwnedFd, datagrams: usize) -> Result<Served, Errno> {
         let mut buffers = vec![[0; LONGEST]; BATCH];
         let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let mut spaces = [const { ControlSpace::<ASKED>::new() }; BATCH];
+        let mut spaces = [const { ControlBuffer::<ASKED>::new() }; BATCH];
         let mut rooms: Vec<_> =
             slices.iter_mut().zip(&mut spaces).map(|(slices, space)| RecvRoom::new(slices, space)).collect();
         let mut slots = [const { RecvSlot::new() }; BATCH];
 
-        let mut spaces = [const { ControlSpace::<ANSWER>::new() }; BATCH];
+        let mut spaces = [const { ControlBuffer::<ANSWER>::new() }; BATCH];
         let mut controls = spaces.each_mut().map(|space| space.writer());
         let nobody = SocketAddrAny::from(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0));
         let mut addresses = vec![nobody; BATCH];
@@ -179,7 +179,7 @@ mod demonstration {
     use super::server;
     use ancillary::message::{IpTos, Ipv6Tclass, UdpSegment};
     use ancillary::socket::set_delivery;
-    use ancillary::{ControlSpace, control_space, recvmsg, sendmsg_addr};
+    use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg_addr};
     use rustix::io::{IoSlice, IoSliceMut};
     use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout};
     use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, getsockname};
@@ -250,7 +250,7 @@ mod demonstration {
         /// Sends datagrams as one piece of data. Data and mark are the number of the round, so that each mark of
         /// congestion has its turn: it is the two lowest bits.
         fn send(&self, round: u8) -> Result<(), Box<dyn Error>> {
-            let mut space = ControlSpace::<{ control_space!(IpTos, Ipv6Tclass, UdpSegment) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(IpTos, Ipv6Tclass, UdpSegment) }>::new();
             let mut control = space.writer();
             match self.server {
                 SocketAddr::V4(_) => control.push(IpTos(round))?,
@@ -266,7 +266,7 @@ mod demonstration {
         fn check_answer(&self, round: u8, size: usize) -> Result<(), Box<dyn Error>> {
             let mut data = [0; TOTAL];
             let mut slices = [IoSliceMut::new(&mut data)];
-            let mut space = ControlSpace::<{ control_space!(IpTos, Ipv6Tclass) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(IpTos, Ipv6Tclass) }>::new();
             let received = recvmsg(&self.socket, &mut slices, &mut space, RecvFlags::empty())
                 .map_err(|error| format!("no answer from {}: {error}", self.server))?
                 .complete()?;

@@ -34,9 +34,9 @@ into_io_error! {
 }
 
 #[cfg(sockets)]
-impl From<crate::message::NoDescriptor> for Error {
+impl From<crate::message::DescriptorError> for Error {
     /// The error that the slot holds, as the system's own. A slot that holds none becomes the source, which allocates.
-    fn from(none: crate::message::NoDescriptor) -> Error {
+    fn from(none: crate::message::DescriptorError) -> Error {
         match none.errno() {
             Some(errno) => Error::from_raw_os_error(errno.raw_os_error()),
             None => Error::new(ErrorKind::InvalidData, none),

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use ancillary::message::ScmRights;
-//! use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
+//! use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
 //! use rustix::fd::{AsFd, OwnedFd};
 //! use rustix::io::{IoSlice, IoSliceMut};
 //! use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -17,7 +17,7 @@
 //! # let (file, log) = rustix::pipe::pipe()?;
 //!
 //! // The room is a constant, the storage is on the stack, and the compiler knows that the descriptors outlive the buffer.
-//! let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+//! let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
 //! let mut control = space.writer();
 //! control.push(ScmRights([file.as_fd(), log.as_fd()]))?;
 //! sendmsg(&socket, &[IoSlice::new(b"two files")], &control, SendFlags::empty())?;
@@ -52,15 +52,15 @@
 //! # Ok::<(), ancillary::ControlError>(())
 //! ```
 //!
-//! # The map of the house
+//! # Modules
 //!
-//! The crate is a house of modules, its rooms. Each may use those above it and none below.
+//! Each module may use those above it and none below.
 //!
-//! | room | what lives there | `unsafe` |
+//! | module | what it is | `unsafe` |
 //! |---|---|---|
 //! | [`layout`] | the numbers of an ABI, and the arithmetic over them: [`Layout`] | none |
 //! | [`platform`] | the target's own levels and types | none |
-//! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlSpace`] | one corner: memory that may not have been written |
+//! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlBuffer`] | memory that may not have been written |
 //! | [`message`] | what the bytes mean: the traits, and the types of messages | one `unsafe trait`, and its implementations: socket options by number |
 //! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
 //! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors, and the bytes they came in |
@@ -73,7 +73,7 @@
 //! - A descriptor that arrives has exactly one owner, from the instant the call returns.
 //! - Truncation is a fact of the result: [`Received::incomplete`], [`Received::complete`].
 //! - Whatever is built here can be handed to a call of yours, and what a call of yours has filled can be handed to
-//!   this: [`socket::SendHeader`], [`socket::RecvHeader`].
+//!   this: [`socket::SendMsgHdr`], [`socket::RecvMsgHdr`].
 //!
 //! # Features
 //!
@@ -118,7 +118,7 @@ pub mod received;
 #[cfg(sockets)]
 pub mod socket;
 
-pub use control::{ControlError, ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError};
+pub use control::{ControlBuffer, ControlError, ControlMessage, ControlMessages, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
 pub use received::{Incomplete, Message, Received, recvmmsg, recvmsg};

@@ -2,32 +2,32 @@
 //! This is true if it compiles; there is nothing to run.
 #![cfg(sockets)]
 
-use ancillary::control::{ControlMemory, ControlMessages};
+use ancillary::control::{ControlMessages, ControlSliceMut};
 use ancillary::received::{
     DescriptorSlots, Descriptors, Message, Messages, RawMessages, Received, ReceivedBatch, ReceivedControl,
-    ReceivedMessage, TakeDescriptors, TakeMessages,
+    ReceivedWithData, TakeDescriptors, TakeMessages,
 };
-use ancillary::socket::{RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot};
-use ancillary::{ControlSpace, ControlWriter, recvmsg, sendmsg};
+use ancillary::socket::{RecvMsgHdr, RecvRoom, RecvSlot, SendMsgHdr, SendSlot};
+use ancillary::{ControlBuffer, ControlWriter, recvmsg, sendmsg};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::future::{Future, ready};
 
-assert_impl_all!(ControlSpace<64>: Send, Sync);
-assert_impl_all!(ControlMemory<'static>: Send, Sync);
+assert_impl_all!(ControlBuffer<64>: Send, Sync);
+assert_impl_all!(ControlSliceMut<'static>: Send, Sync);
 assert_impl_all!(ControlWriter<'static>: Send, Sync);
 assert_impl_all!(ControlMessages<'static>: Send, Sync);
 
-assert_impl_all!(SendHeader<'static>: Send, Sync);
+assert_impl_all!(SendMsgHdr<'static>: Send, Sync);
 assert_impl_all!(SendSlot<'static>: Send, Sync);
-assert_impl_all!(RecvHeader<'static, 'static>: Send, Sync);
+assert_impl_all!(RecvMsgHdr<'static, 'static>: Send, Sync);
 assert_impl_all!(RecvRoom<'static, 'static>: Send, Sync);
 assert_impl_all!(RecvSlot: Send, Sync);
 
 assert_impl_all!(Received<'static>: Send, Sync, Unpin);
-assert_impl_all!(ReceivedMessage<'static>: Send, Sync, Unpin);
+assert_impl_all!(ReceivedWithData<'static>: Send, Sync, Unpin);
 assert_impl_all!(ReceivedBatch<'static>: Send, Sync, Unpin);
 assert_impl_all!(ReceivedControl<'static>: Send, Sync, Unpin);
 assert_impl_all!(Messages<'static>: Send, Sync, Clone);
@@ -50,10 +50,10 @@ assert_not_impl_any!(TakeDescriptors<'static>: Clone);
 
 #[cfg(linux_kernel)]
 mod multishot {
-    use ancillary::socket::{MultishotHeader, RecvmsgOut};
+    use ancillary::socket::{MultishotMsgHdr, RecvmsgOut};
     use static_assertions::assert_impl_all;
 
-    assert_impl_all!(MultishotHeader: Send, Sync, Unpin);
+    assert_impl_all!(MultishotMsgHdr: Send, Sync, Unpin);
     assert_impl_all!(RecvmsgOut<'static>: Send, Sync, Copy);
 }
 
@@ -63,16 +63,16 @@ const _: fn(OwnedFd) -> Result<OwnedFd, Errno> = |socket| {
         unreachable!("nothing is run")
     }
     spawn(async move {
-        let (data, mut space) = ([IoSlice::new(b"data")], ControlSpace::<64>::new());
+        let (data, mut space) = ([IoSlice::new(b"data")], ControlBuffer::<64>::new());
         let control = space.writer();
-        let header = SendHeader::new(&data, &control);
+        let header = SendMsgHdr::new(&data, &control);
         ready(()).await;
         let _msghdr = header.as_ptr();
         sendmsg(&socket, &data, &control, SendFlags::empty())?;
 
-        let (mut data, mut room) = ([0; 8], ControlSpace::<64>::new());
+        let (mut data, mut room) = ([0; 8], ControlBuffer::<64>::new());
         let mut slices = [IoSliceMut::new(&mut data)];
-        let mut header = RecvHeader::new(&mut slices, &mut room);
+        let mut header = RecvMsgHdr::new(&mut slices, &mut room);
         ready(()).await;
         header.as_mut_ptr();
         let mut received = recvmsg(&socket, &mut slices, &mut room, RecvFlags::empty())?;

@@ -5,7 +5,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unnecessary_cast, reason = "musl's fields are narrower")]
 
-use ancillary::socket::{RecvHeader, SendHeader};
+use ancillary::socket::{RecvMsgHdr, SendMsgHdr};
 use ancillary::{ControlWriter, layout, socket};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SocketAddrAny, SocketAddrUnix};
@@ -47,7 +47,7 @@ fn a_prepared_header_is_a_msghdr() {
     let (data, mut memory) = ([IoSlice::new(b"a"), IoSlice::new(b"b"), IoSlice::new(b"c")], [0u8; 64]);
     let mut control = ControlWriter::new(memory.as_mut_slice());
     control.push_raw(1, 2, b"abcde").unwrap();
-    let header = SendHeader::new(&data, &control).with_address(&address);
+    let header = SendMsgHdr::new(&data, &control).with_address(&address);
     // SAFETY: the assertions say that it has that size and alignment, and any bytes are a `msghdr`.
     let raw = unsafe { &*header.as_ptr().cast::<libc::msghdr>() };
     assert_eq!((raw.msg_name.cast_const(), raw.msg_namelen), (address.as_ptr().cast(), address.addr_len()));
@@ -65,7 +65,7 @@ fn what_a_call_writes_is_where_the_crate_looks() {
     let one = control.push_raw(41, 1, b"abcd").map(|()| control.used()).unwrap();
     control.push_raw(41, 2, b"efgh").unwrap();
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, &mut memory);
+    let mut header = RecvMsgHdr::new(&mut slices, &mut memory);
     let raw = header.as_mut_ptr().cast::<libc::msghdr>();
     // SAFETY: the pointer is to a `msghdr` that lives until the end of this test.
     let raw = unsafe { &mut *raw };

@@ -1,6 +1,6 @@
 //! The crate's arithmetic and walk against the system's own macros, compiled from its C headers.
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::message::{ControlKind, ScmRights};
 use ancillary::{ControlMessages, Layout};
 use c_oracle::Control;
@@ -110,7 +110,7 @@ fn the_walk_is_the_systems() {
                     Err(error) => {
                         // C hands such a header out and leaves the check to its caller.
                         assert!(start + second > control_len);
-                        assert_eq!(ours.end(), Some(End::Malformed(error)));
+                        assert_eq!(ours.stop_reason(), Some(StopReason::Malformed(error)));
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Every vector of `data/control-buffers.json`, read at every misalignment, and its rows of arithmetic.
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::layout::ByteOrder;
 use ancillary::{ControlError, ControlMessages, Layout};
 use serde::Deserialize;
@@ -99,11 +99,15 @@ fn check(vector: &Vector, control: &[u8], misalignment: usize) {
     match &vector.strict.end {
         Ending::Clean => {
             assert_eq!(messages.next(), None, "{name}");
-            assert_eq!(messages.end(), Some(End::Clean), "{name}");
+            assert_eq!(messages.stop_reason(), Some(StopReason::EndOfBuffer), "{name}");
         }
         Ending::ShortTail { offset, bytes } => {
             assert_eq!(messages.next(), None, "{name}");
-            assert_eq!(messages.end(), Some(End::Leftover { offset: *offset, len: *bytes }), "{name}");
+            assert_eq!(
+                messages.stop_reason(),
+                Some(StopReason::TrailingBytes { offset: *offset, len: *bytes }),
+                "{name}"
+            );
         }
         Ending::Error { error: fault, offset, cmsg_len, remaining, clamped_payload } => {
             let error = messages.next().expect(name).unwrap_err();
@@ -111,8 +115,8 @@ fn check(vector: &Vector, control: &[u8], misalignment: usize) {
             assert_eq!(beyond, *fault == Fault::LenBeyondBuffer, "{name}");
             assert_eq!((error.offset(), error.claimed()), (*offset, *cmsg_len), "{name}");
             assert_eq!(error.remaining(), remaining.unwrap_or(control.len() - offset), "{name}");
-            assert_eq!(messages.end(), Some(End::Malformed(error)), "{name}");
-            let clamped = messages.clamped().map(|message| message.payload());
+            assert_eq!(messages.stop_reason(), Some(StopReason::Malformed(error)), "{name}");
+            let clamped = messages.truncated_message().map(|message| message.payload());
             assert_eq!(clamped, clamped_payload.as_deref().map(bytes).as_deref(), "{name}");
         }
     }

@@ -1,7 +1,7 @@
 //! Every named layout against a table of plain numbers, and every length in every cut of a small buffer against a walk in plain
 //! arithmetic. Nothing expected here is computed by the crate.
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::layout::{ByteOrder, LengthWidth};
 use ancillary::{ControlError, ControlMessages, ControlWriter, Layout};
 
@@ -166,21 +166,21 @@ fn headers_are_where_the_table_says() {
 }
 
 /// What a walk in plain arithmetic finds: the payloads, and how it ends.
-fn model(numbers: Numbers, lengths: [u64; 2], cut: usize) -> (Vec<(usize, usize)>, End) {
+fn model(numbers: Numbers, lengths: [u64; 2], cut: usize) -> (Vec<(usize, usize)>, StopReason) {
     let (mut found, mut at) = (Vec::new(), 0);
     for claimed in lengths {
         let remaining = cut - at;
         if remaining == 0 {
-            return (found, End::Clean);
+            return (found, StopReason::EndOfBuffer);
         }
         if remaining < numbers.data_offset() {
-            return (found, End::Leftover { offset: at, len: remaining });
+            return (found, StopReason::TrailingBytes { offset: at, len: remaining });
         }
         if claimed < numbers.data_offset() as u64 {
-            return (found, End::Malformed(ControlError::LengthBelowHeader { offset: at, claimed, remaining }));
+            return (found, StopReason::Malformed(ControlError::LengthBelowHeader { offset: at, claimed, remaining }));
         }
         if claimed > remaining as u64 {
-            return (found, End::Malformed(ControlError::LengthBeyondBuffer { offset: at, claimed, remaining }));
+            return (found, StopReason::Malformed(ControlError::LengthBeyondBuffer { offset: at, claimed, remaining }));
         }
         found.push((at + numbers.data_offset(), claimed as usize - numbers.data_offset()));
         at = cut.min(at + numbers.padded(claimed as usize));
@@ -188,9 +188,9 @@ fn model(numbers: Numbers, lengths: [u64; 2], cut: usize) -> (Vec<(usize, usize)
     // After two messages only zeros are left: no header says 0.
     let remaining = cut - at;
     match remaining {
-        0 => (found, End::Clean),
-        few if few < numbers.data_offset() => (found, End::Leftover { offset: at, len: few }),
-        _ => (found, End::Malformed(ControlError::LengthBelowHeader { offset: at, claimed: 0, remaining })),
+        0 => (found, StopReason::EndOfBuffer),
+        few if few < numbers.data_offset() => (found, StopReason::TrailingBytes { offset: at, len: few }),
+        _ => (found, StopReason::Malformed(ControlError::LengthBelowHeader { offset: at, claimed: 0, remaining })),
     }
 }
 
@@ -235,13 +235,13 @@ fn walk(numbers: Numbers, bytes: &[u8], lengths: [u64; 2]) {
         assert_eq!(message.payload().as_ptr_range(), bytes[at..at + len].as_ptr_range(), "{}", case());
         assert_eq!(message.level(), number as i32 + 1, "{}", case());
     }
-    if let End::Malformed(error) = end {
+    if let StopReason::Malformed(error) = end {
         assert_eq!(messages.next(), Some(Err(error)), "{}", case());
-        let clamped = messages.clamped().map(|message| message.payload().as_ptr_range());
+        let clamped = messages.truncated_message().map(|message| message.payload().as_ptr_range());
         let there = bytes.get(error.offset() + numbers.data_offset()..);
         let beyond = matches!(error, ControlError::LengthBeyondBuffer { .. });
         assert_eq!(clamped, there.filter(|_| beyond).map(<[u8]>::as_ptr_range), "{}", case());
     }
     assert_eq!(messages.next(), None, "{}", case());
-    assert_eq!(messages.end(), Some(end), "{}", case());
+    assert_eq!(messages.stop_reason(), Some(end), "{}", case());
 }

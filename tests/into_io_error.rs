@@ -28,7 +28,7 @@ where
 #[test]
 fn what_does_not_fit_is_invalid_input() {
     for error in [
-        PushError::NoRoom { needed: 20, available: 19 },
+        PushError::BufferTooSmall { needed: 20, available: 19 },
         PushError::TooLong { payload: 7 },
         PushError::TooManyDescriptors { count: 254, max: 253 },
         PushError::UnsafePayload { level: 1, message_type: 1 },
@@ -81,8 +81,8 @@ fn a_wrong_payload_is_invalid_data() {
 #[cfg(sockets)]
 mod sockets {
     use super::*;
-    use ancillary::control::ControlMemory;
-    use ancillary::message::NoDescriptor;
+    use ancillary::control::ControlSliceMut;
+    use ancillary::message::DescriptorError;
     use ancillary::recvmsg;
     use rustix::net::RecvFlags;
     use std::os::unix::net::UnixDatagram;
@@ -93,7 +93,7 @@ mod sockets {
         here.send(b"data").unwrap();
         let mut data = [0; 3];
         let mut slices = [rustix::io::IoSliceMut::new(&mut data)];
-        let received = recvmsg(&there, &mut slices, ControlMemory::none(), RecvFlags::empty()).unwrap();
+        let received = recvmsg(&there, &mut slices, ControlSliceMut::none(), RecvFlags::empty()).unwrap();
         assert_is_source(received.complete().unwrap_err(), ErrorKind::InvalidData);
     }
 
@@ -103,15 +103,15 @@ mod sockets {
         for (number, kind) in
             [(13, ErrorKind::PermissionDenied), (1, ErrorKind::PermissionDenied), (4095, ErrorKind::Other)]
         {
-            let error = converted(NoDescriptor { slot: -number });
+            let error = converted(DescriptorError { raw: -number });
             assert_eq!(error.raw_os_error(), Some(number));
             if number != 4095 {
                 assert_eq!(error.kind(), kind);
             }
             assert!(error.get_ref().is_none());
         }
-        for slot in [-4096, i32::MIN] {
-            assert_is_source(NoDescriptor { slot }, ErrorKind::InvalidData);
+        for raw in [-4096, i32::MIN] {
+            assert_is_source(DescriptorError { raw }, ErrorKind::InvalidData);
         }
     }
 }

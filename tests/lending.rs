@@ -3,7 +3,7 @@
 #![cfg(sockets)]
 
 use ancillary::message::{ControlKind, LendFd, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
-use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message, PushError, control_space};
+use ancillary::{ControlBuffer, ControlMessages, ControlWriter, Layout, Message, PushError, control_space};
 use ancillary::{recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{IoSlice, IoSliceMut};
@@ -40,7 +40,7 @@ fn same_file(one: impl AsFd, other: impl AsFd) -> bool {
 fn arriving(control: &ControlWriter<'_>) -> Vec<OwnedFd> {
     let (here, there) = UnixStream::pair().unwrap();
     sendmsg(&here, &[IoSlice::new(b"x")], control, SendFlags::empty()).unwrap();
-    let mut space = ControlSpace::<{ 8 * ROOM }>::new();
+    let mut space = ControlBuffer::<{ 8 * ROOM }>::new();
     let mut data = [0; 1];
     let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     received.complete().unwrap().take_descriptors().unwrap().collect()
@@ -72,7 +72,7 @@ fn every_list_of_what_has_a_descriptor() {
     // A macro, as each is of another type.
     macro_rules! assert_pushes {
         ($list:expr, $expected:expr) => {
-            let mut space = ControlSpace::<ROOM>::new();
+            let mut space = ControlBuffer::<ROOM>::new();
             let mut control = space.writer();
             control.push(ScmRights($list)).unwrap();
             let expected: Vec<RawFd> = $expected.to_vec();
@@ -141,7 +141,7 @@ fn no_room_at_the_edge() {
                 assert_eq!((pushed, numbers_in(&control)), (Ok(()), vec![numbers_of(&lent)]));
             } else {
                 assert!(
-                    matches!(pushed, Err(PushError::NoRoom { needed, available }) if needed > room && available == room)
+                    matches!(pushed, Err(PushError::BufferTooSmall { needed, available }) if needed > room && available == room)
                 );
                 assert!(control.is_empty());
             }
@@ -176,7 +176,7 @@ fn an_endless_iterator_is_refused() {
         let fitting = (available - Layout::NATIVE.data_offset()) / 4;
         if least <= fitting {
             let expected = if fitting + 1 < SCM_MAX_FD {
-                PushError::NoRoom { needed: Layout::NATIVE.len(4 * (fitting + 1)).unwrap(), available }
+                PushError::BufferTooSmall { needed: Layout::NATIVE.len(4 * (fitting + 1)).unwrap(), available }
             } else {
                 PushError::TooManyDescriptors { count: SCM_MAX_FD + 1, max: SCM_MAX_FD }
             };
@@ -240,13 +240,13 @@ fn nothing_of_what_unwinds_arrives() {
 fn what_was_received_is_forwarded() {
     let sent = files(3);
     let ((here, proxy), (other_proxy, there)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
-    let mut space = ControlSpace::<{ control_space!(ScmRights[3]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[3]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&sent)).unwrap();
     sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
     drop(sent);
 
-    let (mut data, mut other_space) = ([0; 1], ControlSpace::<{ control_space!(ScmRights[3]) }>::new());
+    let (mut data, mut other_space) = ([0; 1], ControlBuffer::<{ control_space!(ScmRights[3]) }>::new());
     let received = recvmsg(&proxy, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     let mut control = other_space.writer();
     for message in received.messages() {
@@ -257,7 +257,7 @@ fn what_was_received_is_forwarded() {
     sendmsg(&other_proxy, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
     let Some(Ok(Message::ScmRights(forwarded))) = received.messages().next() else { panic!() };
 
-    let (mut data, mut last) = ([0; 1], ControlSpace::<{ control_space!(ScmRights[3]) }>::new());
+    let (mut data, mut last) = ([0; 1], ControlBuffer::<{ control_space!(ScmRights[3]) }>::new());
     let mut arrived = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut last, RecvFlags::empty()).unwrap();
     let arrived: Vec<_> = arrived.take_descriptors().unwrap().collect();
     assert_eq!((arrived.len(), forwarded.len()), (3, 3));
@@ -268,11 +268,11 @@ fn what_was_received_is_forwarded() {
 #[test]
 fn what_was_taken_is_forwarded() {
     let sent = files(2);
-    let mut space = ControlSpace::<ROOM>::new();
+    let mut space = ControlBuffer::<ROOM>::new();
     let mut control = space.writer();
     control.push(ScmRights(&sent)).unwrap();
     let taken = arriving(&control);
-    let mut space = ControlSpace::<ROOM>::new();
+    let mut space = ControlBuffer::<ROOM>::new();
     let mut control = space.writer();
     control.push(ScmRights(&taken)).unwrap();
     assert!(arriving(&control).iter().zip(&sent).all(|(one, other)| same_file(one, other)));
@@ -335,7 +335,7 @@ fn of_a_tuple_that_fails_nothing_is_pushed() {
         &|control| control.push((Raw(1), ScmRights(&[] as &[OwnedFd]), too_long())),
     ];
     for (index, push) in pushes.into_iter().enumerate() {
-        assert!(matches!(push(&mut control), Err(PushError::NoRoom { .. })), "{index}");
+        assert!(matches!(push(&mut control), Err(PushError::BufferTooSmall { .. })), "{index}");
         assert_eq!(control.as_bytes(), before, "{index}");
     }
     assert!(control.push((ScmRights(&lent), Raw(1), ScmRights(std::iter::repeat(&lent[0])))).is_err());

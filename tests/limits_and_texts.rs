@@ -1,8 +1,8 @@
 //! Numbers at the edge of what is refused, and what errors say.
 
-use ancillary::control::{ControlKind, ControlMemory, End, ListPayload, TranslateError};
+use ancillary::control::{ControlKind, ControlSliceMut, ListPayload, StopReason, TranslateError};
 use ancillary::layout::{ControlHeader, Layout, LayoutParts, LengthWidth};
-use ancillary::{ControlError, ControlMessages, ControlSpace, ControlWriter, PushError};
+use ancillary::{ControlBuffer, ControlError, ControlMessages, ControlWriter, PushError};
 use core::error::Error;
 use core::ffi::c_int;
 
@@ -133,12 +133,12 @@ fn the_next_header_is_inside_the_buffer() {
 
 #[test]
 fn any_number_of_bytes_can_be_stored() {
-    let mut space = ControlSpace::<21>::new();
+    let mut space = ControlBuffer::<21>::new();
     assert_eq!((space.len(), space.writer().available()), (21, 21));
-    assert!(ControlSpace::<0>::default().is_empty() && !space.is_empty());
+    assert!(ControlBuffer::<0>::default().is_empty() && !space.is_empty());
     for len in [0, 1, 21] {
         let mut bytes = [0; 21];
-        let memory = ControlMemory::from(&mut bytes[..len]);
+        let memory = ControlSliceMut::from(&mut bytes[..len]);
         assert_eq!((memory.len(), memory.is_empty()), (len, len == 0));
     }
     let mut writer = ControlWriter::with_layout(Layout::AIX, &mut space);
@@ -154,13 +154,14 @@ fn a_walk_has_not_ended_before_its_end() {
         let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut bytes);
         writer.push_raw(280, 7, b"").unwrap();
         let mut messages = ControlMessages::with_layout(Layout::LINUX_64, &bytes[..len]);
-        assert_eq!(messages.end(), None);
+        assert_eq!(messages.stop_reason(), None);
         assert!(messages.next().unwrap().is_ok());
         let left = len - 16;
-        let expected = if left == 0 { End::Clean } else { End::Leftover { offset: 16, len: left } };
+        let expected =
+            if left == 0 { StopReason::EndOfBuffer } else { StopReason::TrailingBytes { offset: 16, len: left } };
         // What follows the last message belongs to it as far as it is padding.
         assert!(messages.next().is_none());
-        assert_eq!((messages.end(), messages.offset()), (Some(expected), 16));
+        assert_eq!((messages.stop_reason(), messages.offset()), (Some(expected), 16));
     }
 }
 
@@ -174,9 +175,9 @@ fn how_many_messages_there_can_be() {
 
 #[test]
 fn what_is_shown_of_memory() {
-    let mut space = ControlSpace::<64>::new();
-    assert_eq!(format!("{space:?}"), "ControlSpace { len: 64 }");
-    assert_eq!(format!("{:?}", ControlMemory::from(&mut space)), "ControlMemory { len: 64 }");
+    let mut space = ControlBuffer::<64>::new();
+    assert_eq!(format!("{space:?}"), "ControlBuffer { len: 64 }");
+    assert_eq!(format!("{:?}", ControlSliceMut::from(&mut space)), "ControlSliceMut { len: 64 }");
     let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut space);
     writer.push_raw(280, 7, b"").unwrap();
     assert_eq!(format!("{writer:?}"), "ControlWriter { used: 16, available: 48 }");
@@ -191,7 +192,7 @@ fn a_translation_says_where_it_failed() {
     let mut other = [0; 16];
     let mut translated = ControlWriter::with_layout(Layout::DARWIN, &mut other);
     let error = translated.push_all(ControlMessages::with_layout(Layout::DARWIN, writer.as_bytes())).unwrap_err();
-    let cause = PushError::NoRoom { needed: 19, available: 4 };
+    let cause = PushError::BufferTooSmall { needed: 19, available: 4 };
     assert_eq!(error, TranslateError::Push { offset: 12, error: cause });
     assert_eq!(error.to_string(), "control message at byte 12: control message needs 19 bytes, but 4 are left");
     assert!(translated.is_empty());
@@ -232,17 +233,17 @@ fn a_drawing_shows_sixteen_bytes() {
 
 #[cfg(sockets)]
 mod messages {
-    use ancillary::message::{DecodeMessage, NoDescriptor, ScmRights, ScmRightsNumbers};
+    use ancillary::message::{DecodeMessage, DescriptorError, ScmRights, ScmRightsNumbers};
     use ancillary::{ControlWriter, PushError};
 
     #[test]
     fn what_is_an_error_in_a_slot() {
-        for (slot, errno) in [(-1, Some(1)), (-4095, Some(4095)), (-4096, None), (i32::MIN, None)] {
-            let none = NoDescriptor { slot };
+        for (raw, errno) in [(-1, Some(1)), (-4095, Some(4095)), (-4096, None), (i32::MIN, None)] {
+            let none = DescriptorError { raw };
             assert_eq!(none.errno().map(|errno| errno.raw_os_error()), errno);
         }
-        assert!(NoDescriptor { slot: -13 }.to_string().contains("an error"));
-        assert!(NoDescriptor { slot: -4096 }.to_string().ends_with("-4096"));
+        assert!(DescriptorError { raw: -13 }.to_string().contains("an error"));
+        assert!(DescriptorError { raw: -4096 }.to_string().ends_with("-4096"));
     }
 
     #[test]
@@ -274,14 +275,14 @@ mod messages {
     #[test]
     fn a_kind_is_level_and_type_and_a_length() {
         use ancillary::ControlMessage;
-        use ancillary::message::{ControlKind, exactly};
+        use ancillary::message::{ControlKind, payload_array};
         let (level, kind) = (<ScmRights>::LEVEL, <ScmRights>::TYPE);
         for (level, kind, is) in [(level, kind, true), (level + 1, kind, false), (level, kind + 1, false)] {
             let message = ControlMessage::new(level, kind, &[0; 4]);
             assert_eq!(message.is::<ScmRights>(), is);
             assert_eq!(message.decode::<ScmRightsNumbers>().is_some(), is);
         }
-        let error = exactly::<12>(&[0; 4]).unwrap_err();
+        let error = payload_array::<12>(&[0; 4]).unwrap_err();
         assert_eq!(error.to_string(), "the payload has 4 bytes where its type has 12");
     }
 
@@ -313,7 +314,7 @@ mod messages {
     fn a_slot_is_a_descriptor_or_an_error() {
         let slots = [7, 0, -1, -13, i32::MAX].map(i32::to_ne_bytes).concat();
         let numbers: Vec<_> = ScmRightsNumbers::decode(&slots).unwrap().collect();
-        let none = |slot| Err(NoDescriptor { slot });
+        let none = |raw| Err(DescriptorError { raw });
         assert_eq!(numbers, [Ok(7), Ok(0), none(-1), none(-13), Ok(i32::MAX)]);
     }
 }
@@ -340,7 +341,7 @@ fn internet_messages_to_the_byte() {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn payload<M: for<'fd> ancillary::message::EncodeMessage<'fd>>(message: M) -> Vec<u8> {
-        let mut space = ancillary::ControlSpace::<64>::new();
+        let mut space = ancillary::ControlBuffer::<64>::new();
         let mut control = space.writer();
         control.push(message).unwrap();
         ancillary::ControlMessages::new(control.as_bytes()).next().unwrap().unwrap().payload().to_vec()

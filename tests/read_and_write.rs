@@ -1,6 +1,6 @@
 //! What the writer writes, the reader reads: for any messages, any layout, any address and over dirty memory.
 
-use ancillary::control::{End, TranslateError};
+use ancillary::control::{StopReason, TranslateError};
 use ancillary::layout::{ByteOrder, LayoutParts, LengthWidth};
 use ancillary::{ControlMessages, ControlWriter, Layout, PushError};
 use quickcheck::{Arbitrary, Gen, quickcheck};
@@ -125,7 +125,7 @@ quickcheck! {
                         accepted.push(message);
                     }
                     Err(error) => {
-                        assert_eq!(error, PushError::NoRoom { needed, available });
+                        assert_eq!(error, PushError::BufferTooSmall { needed, available });
                         assert_eq!(writer.as_bytes(), before, "a push that fails changes nothing");
                     }
                 }
@@ -141,7 +141,7 @@ quickcheck! {
             assert_eq!((found.level(), found.message_type()), (message.level, message.message_type));
             assert_eq!(found.payload(), message.payload);
         }
-        read.next().is_none() && read.end() == Some(End::Clean)
+        read.next().is_none() && read.stop_reason() == Some(StopReason::EndOfBuffer)
     }
 
     fn the_same_bytes_at_every_address_over_any_memory(layout: AnyLayout, messages: Vec<AnyMessage>) -> bool {
@@ -208,7 +208,7 @@ quickcheck! {
         let before = (translated.push_raw(280, 7, b"before").is_ok(), translated.as_bytes().to_vec());
         match translated.push_all(source.clone()) {
             Ok(end) => {
-                assert_eq!(end, End::Clean);
+                assert_eq!(end, StopReason::EndOfBuffer);
                 let skip = usize::from(before.0);
                 source.eq(ControlMessages::with_layout(to, translated.as_bytes()).skip(skip))
             }
@@ -225,7 +225,7 @@ quickcheck! {
             steps += 1;
         }
         assert!(steps <= bytes.len() / layout.data_offset() + 1);
-        assert!(messages.end().is_some());
+        assert!(messages.stop_reason().is_some());
         assert!(messages.next().is_none(), "fused");
         assert!(!ControlMessages::with_layout(layout, &bytes).to_string().is_empty());
         let remainder = messages.remainder();
@@ -271,7 +271,7 @@ fn a_length_that_overflows_is_refused_and_changes_nothing() {
     let payload = isize::MAX as usize;
     assert!(matches!(
         writer.reserve(280, 7, payload).err(),
-        Some(PushError::NoRoom { .. } | PushError::TooLong { .. })
+        Some(PushError::BufferTooSmall { .. } | PushError::TooLong { .. })
     ));
     assert!(writer.is_empty());
     assert_eq!(bytes, [0xff; 64]);
@@ -288,7 +288,7 @@ fn what_cannot_be_read_is_not_translated() {
 
     // Stray bytes are told: a native kernel ignores them, a 32-bit process is refused for them.
     let stray = ControlMessages::with_layout(Layout::LINUX_32, &bytes[..used + 3]);
-    assert_eq!(translated.push_all(stray), Ok(End::Leftover { offset: used, len: 3 }));
+    assert_eq!(translated.push_all(stray), Ok(StopReason::TrailingBytes { offset: used, len: 3 }));
     let written = translated.used();
 
     let malformed = ControlMessages::with_layout(Layout::LINUX_32, &bytes[..used + 12]);
@@ -299,7 +299,7 @@ fn what_cannot_be_read_is_not_translated() {
 #[test]
 fn an_empty_buffer_takes_nothing() {
     let mut writer = ControlWriter::new(&mut [0u8; 0]);
-    assert!(matches!(writer.push_raw(280, 7, b""), Err(PushError::NoRoom { available: 0, .. })));
+    assert!(matches!(writer.push_raw(280, 7, b""), Err(PushError::BufferTooSmall { available: 0, .. })));
     assert_eq!((writer.used(), writer.as_bytes()), (0, &b""[..]));
 }
 
@@ -325,9 +325,9 @@ fn the_last_message_may_be_unpadded() {
     writer.push_raw(280, 7, &[1; 4]).unwrap();
     writer.push_raw(280, 8, &[2; 5]).unwrap();
     assert_eq!((writer.used(), writer.available()), (45, 0));
-    assert_eq!(writer.push_raw(280, 9, &[]), Err(PushError::NoRoom { needed: 16, available: 0 }));
+    assert_eq!(writer.push_raw(280, 9, &[]), Err(PushError::BufferTooSmall { needed: 16, available: 0 }));
 
     let mut writer = ControlWriter::with_layout(layout, &mut bytes[..24 + 20]);
     writer.push_raw(280, 7, &[1; 4]).unwrap();
-    assert_eq!(writer.push_raw(280, 8, &[2; 5]), Err(PushError::NoRoom { needed: 21, available: 20 }));
+    assert_eq!(writer.push_raw(280, 8, &[2; 5]), Err(PushError::BufferTooSmall { needed: 21, available: 20 }));
 }

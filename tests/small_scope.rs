@@ -4,7 +4,7 @@
 //! A release build walks the full scope, a debug build one of fewer numbers, and Miri, which takes far longer for each step,
 //! one of three.
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::layout::{ByteOrder, LayoutParts, LengthWidth};
 use ancillary::{ControlError, ControlMessages, ControlWriter, Layout, PushError};
 use core::ops::Range;
@@ -203,7 +203,7 @@ impl Scope {
             assert_eq!((messages.offset(), messages.remainder().len()), (at, bytes.len() - at), "{bytes:?}");
             let found = self.look(bytes, at);
             if let Found::Message { level, message_type, payload, next } = found {
-                assert_eq!(messages.end(), None, "{bytes:?}");
+                assert_eq!(messages.stop_reason(), None, "{bytes:?}");
                 let message = messages.next().unwrap().unwrap();
                 assert_eq!((message.level(), message.message_type()), (level, message_type), "{bytes:?}");
                 assert_eq!(message.payload().as_ptr_range(), bytes[payload].as_ptr_range(), "{bytes:?}");
@@ -215,11 +215,11 @@ impl Scope {
             let error = match found {
                 Found::TooLittle { claimed } => ControlError::LengthBelowHeader { offset: at, claimed, remaining },
                 Found::TooMuch { claimed, .. } => ControlError::LengthBeyondBuffer { offset: at, claimed, remaining },
-                Found::Leftover => break End::Leftover { offset: at, len: remaining },
-                Found::Message { .. } | Found::Nothing => break End::Clean,
+                Found::Leftover => break StopReason::TrailingBytes { offset: at, len: remaining },
+                Found::Message { .. } | Found::Nothing => break StopReason::EndOfBuffer,
             };
             assert_eq!(messages.next(), Some(Err(error)), "{bytes:?}");
-            let clamped = messages.clamped();
+            let clamped = messages.truncated_message();
             steps += 1;
             if let Found::TooMuch { level, message_type, payload, .. } = found {
                 let clamped = clamped.unwrap();
@@ -228,10 +228,10 @@ impl Scope {
             } else {
                 assert_eq!(clamped, None, "{bytes:?}");
             }
-            break End::Malformed(error);
+            break StopReason::Malformed(error);
         };
         assert!(messages.next().is_none() && messages.next().is_none(), "{bytes:?}");
-        assert_eq!(messages.end(), Some(end), "{bytes:?}");
+        assert_eq!(messages.stop_reason(), Some(end), "{bytes:?}");
         assert_eq!(messages.offset(), at, "{bytes:?}");
         assert!(steps <= most, "{bytes:?}");
     }
@@ -365,7 +365,7 @@ mod received {
                 Err(_) => {
                     assert!(malformed, "{copy:?}");
                     malformed = false;
-                    let Some(message) = messages.clamped() else { continue };
+                    let Some(message) = messages.truncated_message() else { continue };
                     message
                 }
             };
@@ -427,7 +427,7 @@ fn every_set_of_messages_in_every_room() {
                     let (needed, available) = (scope.data_offset + len, room - expected.len());
                     let result = writer.push_raw(7, number as i32, &payload[..len]);
                     if needed > available {
-                        assert_eq!(result, Err(PushError::NoRoom { needed, available }));
+                        assert_eq!(result, Err(PushError::BufferTooSmall { needed, available }));
                     } else {
                         assert_eq!(result, Ok(()));
                         let mut message = vec![0; scope.data_offset];

@@ -2,7 +2,7 @@
 
 use ancillary::message::ScmRights;
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::{ControlMessages, ControlSpace, ControlWriter, Layout, Message};
+use ancillary::{ControlBuffer, ControlMessages, ControlWriter, Layout, Message};
 use ancillary::{control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
 use libtest_mimic::Arguments;
 use rustix::fd::AsFd;
@@ -83,7 +83,7 @@ fn sending_and_receiving() {
     let (here, there) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     let taken = without_allocation(|| {
-        let mut space = ControlSpace::<{ control_space!(ScmRights[3]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[3]) }>::new();
         let mut control = space.writer();
         control.push(ScmRights([reader.as_fd(), writer.as_fd(), here.as_fd()])).ok()?;
         sendmsg(&here, &[IoSlice::new(b"data")], &control, SendFlags::empty()).ok()?;
@@ -113,7 +113,7 @@ fn sending_and_receiving_a_batch() {
     let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).unwrap();
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     let taken = without_allocation(|| {
-        let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
         let mut control = space.writer();
         control.push(ScmRights([reader.as_fd(), writer.as_fd()])).ok()?;
         let (data, empty) = ([IoSlice::new(b"data")], ControlWriter::empty());
@@ -125,7 +125,7 @@ fn sending_and_receiving_a_batch() {
 
         let mut buffers = [[0; 8]; 4];
         let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-        let mut spaces = [const { ControlSpace::<{ control_space!(ScmRights[2]) }>::new() }; 4];
+        let mut spaces = [const { ControlBuffer::<{ control_space!(ScmRights[2]) }>::new() }; 4];
         let mut spaces = spaces.iter_mut();
         let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, spaces.next().unwrap()));
         let mut slots = [const { RecvSlot::new() }; 4];
@@ -141,10 +141,10 @@ fn sending_and_receiving_a_batch() {
 /// What is seldom called: drawing, translating, credentials, addresses, headers, results that are not wanted.
 #[cfg(target_os = "linux")]
 fn the_rest() {
-    use ancillary::control::ControlMemory;
+    use ancillary::control::ControlSliceMut;
     use ancillary::message::ScmCredentials;
     use ancillary::sendmsg_addr;
-    use ancillary::socket::{SendHeader, sendmsg_raw};
+    use ancillary::socket::{SendMsgHdr, sendmsg_raw};
     use rustix::net::SocketAddrUnix;
     use std::fmt::Write;
 
@@ -161,24 +161,24 @@ fn the_rest() {
         let mut translated = ControlWriter::with_layout(Layout::NATIVE, &mut other);
         translated.push_all(ControlMessages::with_layout(Layout::DARWIN, writer.as_bytes())).ok()?;
 
-        let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmCredentials) }>::new();
         let mut control = space.writer();
         control.push(ScmCredentials::of_this_process()).ok()?;
         let data = [IoSlice::new(b"xy")];
         let error = sendmsg_addr(&here, &name, &data, &control, SendFlags::empty()).err()?;
         write!(drawing, "{}", error.raw_os_error()).ok()?;
-        let header = SendHeader::with_bytes(&data, control.as_bytes());
+        let header = SendMsgHdr::with_bytes(&data, control.as_bytes());
         // SAFETY: the header is prepared and lives until after the call; it has no descriptors.
         unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
         // SAFETY: the same.
         unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }.ok()?;
         let received = recvmsg(&there, &mut [IoSliceMut::new(&mut [0; 2])], &mut space, RecvFlags::empty()).ok()?;
         received.find::<ScmCredentials>()?.ok()?;
-        assert!(received.messages().clamped().is_none());
+        assert!(received.messages().truncated_message().is_none());
         assert!(received.incomplete().is_none());
         let mut one = [0];
         let mut slices = [IoSliceMut::new(&mut one)];
-        let cut = recvmsg(&there, &mut slices, ControlMemory::none(), RecvFlags::empty()).ok()?;
+        let cut = recvmsg(&there, &mut slices, ControlSliceMut::none(), RecvFlags::empty()).ok()?;
         write!(drawing, "{}", cut.complete().err()?).ok()?;
         Some(drawing.used)
     });
@@ -204,10 +204,10 @@ impl std::fmt::Write for Drawing {
 /// What a ring leaves in a buffer, and what is wrong with one that is too short.
 #[cfg(target_os = "linux")]
 fn splitting_a_buffer_of_a_ring() {
-    use ancillary::socket::MultishotHeader;
+    use ancillary::socket::MultishotMsgHdr;
 
     let split = without_allocation(|| {
-        let header = MultishotHeader::new(4, 24).ok()?;
+        let header = MultishotMsgHdr::new(4, 24).ok()?;
         let mut buffer = [0; 16 + 4 + 24 + 1];
         buffer[8..12].copy_from_slice(&1u32.to_ne_bytes());
         assert!(header.split(&buffer[..20]).is_err());

@@ -3,7 +3,7 @@
 use ancillary::message::{IpPktinfo, IpTos, ScmCredentials, ScmRights, ScmRightsNumbers};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
 use ancillary::{
-    ControlMessages, ControlSpace, ControlWriter, PushError, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg,
+    ControlBuffer, ControlMessages, ControlWriter, PushError, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg,
 };
 use ancillary_benches::{BATCH, Credentials, DATA, Echo, Engine, mix, run};
 use rustix::io::{IoSlice, IoSliceMut};
@@ -31,7 +31,7 @@ fn read(bytes: &mut [u8]) -> u64 {
         let Ok(message) = message else { break };
         if let Some(Ok(rights)) = message.decode::<ScmRightsNumbers>() {
             for number in rights {
-                digest = mix(digest, number.unwrap_or_else(|none| none.slot) as u32);
+                digest = mix(digest, number.unwrap_or_else(|none| none.raw) as u32);
             }
         } else if let Some(Ok(ScmCredentials { pid, uid, gid })) = message.decode() {
             digest = mix(mix(mix(digest, pid as u32), uid), gid);
@@ -62,7 +62,7 @@ fn pass<const COUNT: usize, const SPACE: usize>(
     to: &UnixStream,
     descriptors: &[BorrowedFd<'_>; COUNT],
 ) -> usize {
-    let mut space = ControlSpace::<SPACE>::new();
+    let mut space = ControlBuffer::<SPACE>::new();
     let mut control = space.writer();
     if control.push(ScmRights(descriptors)).is_err() {
         return 0;
@@ -70,7 +70,7 @@ fn pass<const COUNT: usize, const SPACE: usize>(
     if sendmsg(from, &[IoSlice::new(b"d")], &control, SendFlags::empty()) != Ok(1) {
         return 0;
     }
-    let (mut data, mut space) = ([0], ControlSpace::<SPACE>::new());
+    let (mut data, mut space) = ([0], ControlBuffer::<SPACE>::new());
     match recvmsg(to, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()) {
         Ok(mut received) if !received.control_truncated() => {
             received.take_descriptors().map_or(0, |descriptors| descriptors.map(drop).count())
@@ -101,12 +101,12 @@ fn batch(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
 fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     let numbered: [[u8; DATA]; BATCH] = std::array::from_fn(|index| [index as u8; DATA]);
     let data = numbered.each_ref().map(|data| [IoSlice::new(data)]);
-    let mut spaces = [const { ControlSpace::<{ control_space!(IpTos) }>::new() }; BATCH];
+    let mut spaces = [const { ControlBuffer::<{ control_space!(IpTos) }>::new() }; BATCH];
     let mut controls = spaces.each_mut().map(|space| space.writer());
 
     let mut buffers = [[0; DATA]; BATCH];
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
+    let mut spaces = [const { ControlBuffer::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
     let places = slices.iter_mut().zip(&mut spaces);
     let mut rooms: Vec<_> = places.map(|(slices, space)| RecvRoom::new(slices, space)).collect();
     let mut slots = [const { RecvSlot::new() }; BATCH];
@@ -139,11 +139,11 @@ fn receive_batch(socket: &UdpSocket, slots: &mut [RecvSlot], rooms: &mut [RecvRo
 fn echo(echo: &mut Echo) {
     let mut buffers = [[0; DATA]; BATCH];
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
+    let mut spaces = [const { ControlBuffer::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
     let mut rooms: Vec<_> =
         slices.iter_mut().zip(&mut spaces).map(|(slices, space)| RecvRoom::new(slices, space)).collect();
     let mut slots = [const { RecvSlot::new() }; BATCH];
-    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
+    let mut spaces = [const { ControlBuffer::<{ control_space!(IpPktinfo, IpTos) }>::new() }; BATCH];
     let mut controls = spaces.each_mut().map(|space| space.writer());
 
     while echo.ask() {

@@ -3,7 +3,7 @@
 use crate::{BATCH, DATA};
 use ancillary::message::{IpPktinfo, IpTos};
 use ancillary::socket::set_delivery;
-use ancillary::{ControlSpace, control_space, recvmsg};
+use ancillary::{ControlBuffer, control_space, recvmsg};
 use rustix::io::{IoSliceMut, fcntl_dupfd_cloexec};
 use rustix::net::{RecvFlags, sockopt};
 use std::io;
@@ -98,7 +98,7 @@ impl Echo {
     /// Takes the answers, each with its mark. A connected socket gets only those from the address it has asked.
     pub fn take_answers(&mut self) {
         for index in 0..BATCH {
-            let (mut data, mut space) = ([0; DATA], ControlSpace::<{ control_space!(IpPktinfo, IpTos) }>::new());
+            let (mut data, mut space) = ([0; DATA], ControlBuffer::<{ control_space!(IpPktinfo, IpTos) }>::new());
             let mut data_slices = [IoSliceMut::new(&mut data)];
             let received = recvmsg(&self.client, &mut data_slices, &mut space, RecvFlags::empty()).expect("an answer");
             assert_eq!((received.bytes(), received.find::<IpTos>()), (DATA, Some(Ok(IpTos(MARK)))));

@@ -17,9 +17,9 @@
 compile_error!("the model is Linux's, of 64-bit processes");
 
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::received::ReceivedMessage;
+use ancillary::received::ReceivedWithData;
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::{ControlSpace, ControlWriter, Message, control_space, recvmmsg, sendmmsg};
+use ancillary::{ControlBuffer, ControlWriter, Message, control_space, recvmmsg, sendmmsg};
 use ancillary_fuzz::kernel::{Attached, Kind, Queue, Room, Sender, Way, Written};
 use ancillary_fuzz::table::{self, File, Open, file, open, set_of};
 use ancillary_fuzz::{Memory, lines};
@@ -148,7 +148,7 @@ struct Sockets {
     count: u8,
 }
 
-type Space = ControlSpace<{ control_space!(ScmRights[5], ScmCredentials) + 16 }>;
+type Space = ControlBuffer<{ control_space!(ScmRights[5], ScmCredentials) + 16 }>;
 
 impl Sockets {
     fn new(input: &Input) -> Self {
@@ -423,11 +423,11 @@ fn owned_by(before: Open, taken: &[OwnedFd]) -> Open {
     before | set_of(taken.iter().map(AsRawFd::as_raw_fd))
 }
 
-fn take(message: &mut ReceivedMessage<'_>, count: u8) -> Vec<OwnedFd> {
+fn take(message: &mut ReceivedWithData<'_>, count: u8) -> Vec<OwnedFd> {
     message.take_descriptors().expect("the kernel passes descriptors").take(count.into()).collect()
 }
 
-fn numbers(message: &ReceivedMessage<'_>) -> Vec<RawFd> {
+fn numbers(message: &ReceivedWithData<'_>) -> Vec<RawFd> {
     let mut numbers = Vec::new();
     for message in message.messages() {
         if let Ok(Message::ScmRights(descriptors)) = message {
@@ -437,7 +437,7 @@ fn numbers(message: &ReceivedMessage<'_>) -> Vec<RawFd> {
     numbers
 }
 
-fn compare(message: &ReceivedMessage<'_>, expected: &Expected, name: &Option<SocketAddrAny>) {
+fn compare(message: &ReceivedWithData<'_>, expected: &Expected, name: &Option<SocketAddrAny>) {
     assert_eq!(message.bytes(), expected.bytes);
     let parts: Vec<_> = message.slices().collect();
     assert_eq!(parts.concat(), expected.data);

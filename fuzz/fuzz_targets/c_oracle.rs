@@ -23,7 +23,7 @@
 //! | `CMSG_LEN`, `CMSG_SPACE` of nearly all of memory | wrap around | refused |
 #![no_main]
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::{ControlError, ControlMessages, ControlWriter, Layout, PushError};
 use ancillary_fuzz::{AnyBuffer, Arithmetic, Memory};
 use c_oracle::{Buffer, Met};
@@ -82,7 +82,7 @@ fn walk(bytes: &[u8], misalignment: u8) {
             Err(error) => {
                 // C has handed it out.
                 assert!(!header.is_defined() && !header.is_followed());
-                assert_eq!((index + 1, messages.end()), (met.len(), Some(End::Malformed(error))));
+                assert_eq!((index + 1, messages.stop_reason()), (met.len(), Some(StopReason::Malformed(error))));
                 let (offset, claimed, remaining) = (header.offset, header.len as u64, bytes.len() - header.offset);
                 assert_eq!(
                     error,
@@ -98,7 +98,9 @@ fn walk(bytes: &[u8], misalignment: u8) {
     }
     let end = messages.offset();
     match messages.next() {
-        None => assert!(matches!(messages.end(), Some(End::Clean | End::Leftover { .. }))),
+        None => {
+            assert!(matches!(messages.stop_reason(), Some(StopReason::EndOfBuffer | StopReason::TrailingBytes { .. })))
+        }
         Some(more) => assert!(!met.is_empty() && is_hidden(bytes, end), "C does not show {more:?}"),
     }
 }
@@ -122,7 +124,7 @@ fn write(room: usize, misalignment: u8, messages: &[(i32, i32, &[u8])]) {
                 last = Some(offset);
                 c_used = (c_used + c_oracle::space(payload.len())).min(room);
             }
-            None => assert_eq!(pushed, Err(PushError::NoRoom { needed, available: room - c_used })),
+            None => assert_eq!(pushed, Err(PushError::BufferTooSmall { needed, available: room - c_used })),
         }
         assert_eq!(ours.as_bytes(), &c.bytes()[..c_used]);
     }

@@ -21,7 +21,7 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("the model is Linux's, of 64-bit processes");
 
-use ancillary::socket::{SendHeader, sendmsg_raw};
+use ancillary::socket::{SendMsgHdr, sendmsg_raw};
 use ancillary::{ControlMessages, Layout, recvmsg};
 use ancillary_fuzz::kernel::{Attached, Kind, Privileges, Queue, Room, Sender, Verdict, Way};
 use ancillary_fuzz::table::{self, file, open, set_of};
@@ -273,7 +273,7 @@ impl Sockets {
         }
 
         let slices = [IoSlice::new(data)];
-        let header = SendHeader::with_bytes(&slices, control);
+        let header = SendMsgHdr::with_bytes(&slices, control);
         table::limit(way.limit);
         // SAFETY: the header is prepared and lives until after the call. Numbers in it may be anybody's: a duplicate that
         // arrives is compared and closed, nothing else is done with it.

@@ -10,7 +10,7 @@
 //! - the same answers at another address, from the constant native layout, and from `next_header`.
 #![no_main]
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::layout::{Layout, LayoutChoice, Native};
 use ancillary::{ControlError, ControlMessages};
 use ancillary_fuzz::{AnyBuffer, AnyLayout, Arithmetic, Found, Memory, lines, walk};
@@ -25,63 +25,63 @@ struct Input<'a> {
     buffer: AnyBuffer<'a>,
 }
 
-fn compare(layout: impl LayoutChoice + Debug, bytes: &[u8], expected: &[Found], end: End) {
+fn compare(layout: impl LayoutChoice + Debug, bytes: &[u8], expected: &[Found], end: StopReason) {
     let data_offset = Arithmetic::of(layout.layout()).data_offset();
     let position = |part: &[u8]| part.as_ptr() as usize - bytes.as_ptr() as usize;
     let mut messages = ControlMessages::with_layout(layout, bytes);
 
-    let steps = expected.len() + usize::from(matches!(end, End::Malformed(_)));
+    let steps = expected.len() + usize::from(matches!(end, StopReason::Malformed(_)));
     assert!(steps <= bytes.len() / data_offset + 1);
     let (least, most) = messages.size_hint();
     assert!(least <= steps && most.is_some_and(|most| steps <= most));
 
     for found in expected {
-        assert_eq!((messages.offset(), messages.end()), (found.offset, None));
-        assert_eq!(messages.clamped(), None);
+        assert_eq!((messages.offset(), messages.stop_reason()), (found.offset, None));
+        assert_eq!(messages.truncated_message(), None);
         let message = messages.next().expect("a message").expect("no error");
         assert_eq!((message.level(), message.message_type()), (found.level, found.message_type));
         let start = position(message.payload());
         assert_eq!(start..start + message.payload().len(), found.payload);
     }
     let stop = match end {
-        End::Clean => bytes.len(),
-        End::Leftover { offset, len } => {
+        StopReason::EndOfBuffer => bytes.len(),
+        StopReason::TrailingBytes { offset, len } => {
             assert_eq!(offset + len, bytes.len());
             offset
         }
-        End::Malformed(error) => {
-            assert_eq!((messages.offset(), messages.end()), (error.offset(), None));
+        StopReason::Malformed(error) => {
+            assert_eq!((messages.offset(), messages.stop_reason()), (error.offset(), None));
             assert_eq!(messages.next(), Some(Err(error)));
             error.offset()
         }
     };
     for _ in 0..3 {
         assert_eq!(messages.next(), None);
-        assert_eq!(messages.end(), Some(end));
+        assert_eq!(messages.stop_reason(), Some(end));
         assert_eq!(messages.offset(), stop);
         assert_eq!((position(messages.remainder()), messages.remainder().len()), (stop, bytes.len() - stop));
     }
 
-    match (messages.clamped(), end) {
-        (Some(message), End::Malformed(ControlError::LengthBeyondBuffer { .. })) => {
+    match (messages.truncated_message(), end) {
+        (Some(message), StopReason::Malformed(ControlError::LengthBeyondBuffer { .. })) => {
             let (_, level, message_type) = Arithmetic::of(layout.layout()).decode(&bytes[stop..]);
             assert_eq!((message.level(), message.message_type()), (level, message_type));
             assert_eq!(position(message.payload()), stop + data_offset);
             assert_eq!(message.payload().len(), bytes.len() - stop - data_offset);
         }
-        (None, End::Malformed(ControlError::LengthBeyondBuffer { .. })) => panic!("nothing is clamped"),
+        (None, StopReason::Malformed(ControlError::LengthBeyondBuffer { .. })) => panic!("nothing is clamped"),
         (clamped, _) => assert_eq!(clamped, None),
     }
 }
 
 /// Draws the buffer, from its start and from its end, and what is wrong with it.
-fn draw(layout: Layout, bytes: &[u8], expected: &[Found], end: End) {
+fn draw(layout: Layout, bytes: &[u8], expected: &[Found], end: StopReason) {
     let mut messages = ControlMessages::with_layout(layout, bytes);
     assert_eq!(lines(format_args!("{messages}")), expected.len() + 1);
     messages.by_ref().for_each(drop);
     assert_eq!(lines(format_args!("{messages}")), 1);
     assert_eq!(lines(format_args!("{messages:?}")), 1);
-    if let End::Malformed(error) = end {
+    if let StopReason::Malformed(error) = end {
         assert_eq!(lines(format_args!("{error}")), 1);
     }
 }
@@ -113,8 +113,8 @@ fuzz_target!(|input: Input<'_>| {
     }
     compare_steps(layout, bytes.len(), &expected);
     draw(layout, &bytes, &expected, end);
-    if let End::Malformed(error) = end {
+    if let StopReason::Malformed(error) = end {
         let memory = Memory::copy_of(&bytes[..error.offset()], input.misalignments[0]);
-        compare(layout, memory.bytes(), &expected, End::Clean);
+        compare(layout, memory.bytes(), &expected, StopReason::EndOfBuffer);
     }
 });

@@ -17,9 +17,9 @@
 //! made up, with descriptors that are real, and adopted.
 #![no_main]
 
-use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights, ScmRightsNumbers};
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, recvmsg_raw};
-use ancillary::{ControlMessages, ControlSpace, Layout, Message, Received, control_space, recvmsg, sendmsg};
+use ancillary::message::{DescriptorError, ScmCredentials, ScmRights, ScmRightsNumbers};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, recvmsg_raw};
+use ancillary::{ControlBuffer, ControlMessages, Layout, Message, Received, control_space, recvmsg, sendmsg};
 use ancillary_fuzz::owning::{Kind, Model, look, walk};
 use ancillary_fuzz::table::{self, Open, file, open, set_of};
 use ancillary_fuzz::{Arithmetic, Memory, lines};
@@ -203,7 +203,7 @@ impl Sockets {
         let passed: Passed =
             (0..usize::from(send.count % 6)).map(|index| (usize::from(send.first) + index) % files.0.len()).collect();
         let descriptors: Vec<_> = passed.iter().map(|index| files.0[*index].as_fd()).collect();
-        let mut space = ControlSpace::<{ control_space!(ScmRights[5], ScmCredentials) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[5], ScmCredentials) }>::new();
         let mut control = space.writer();
         if !descriptors.is_empty() {
             control.push(ScmRights(&descriptors)).expect("the room is for both");
@@ -304,7 +304,7 @@ fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Op
                         }
                         model.owns = false;
                     }
-                    (Err(none), Some(slot)) => assert_eq!(none.slot, *slot),
+                    (Err(none), Some(slot)) => assert_eq!(none.raw, *slot),
                     (result, refused) => panic!("{result:?}, and {refused:?}"),
                 }
             }
@@ -345,8 +345,8 @@ fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Op
             }
             Use::Complete => {
                 let (data, control) = (received.data_truncated(), received.control_truncated());
-                let slot = model.first_error().map(|slot| NoDescriptor { slot });
-                let (control_len, control_room) = (received.control_len(), received.control_room());
+                let slot = model.first_error().map(|raw| DescriptorError { raw });
+                let (control_len, control_capacity) = (received.control_len(), received.control_capacity());
                 let is_incomplete = data || control || slot.is_some();
                 assert_eq!(received.incomplete().is_some(), is_incomplete);
                 received = match received.complete() {
@@ -356,9 +356,9 @@ fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Op
                     }
                     Err(told) => {
                         assert!(is_incomplete);
-                        assert_eq!((told.data, told.control, told.slot), (data, control, slot));
-                        assert_eq!((told.control_len, told.control_room), (control_len, control_room));
-                        assert!(control_len <= control_room);
+                        assert_eq!((told.data, told.control, told.descriptor), (data, control, slot));
+                        assert_eq!((told.control_len, told.control_capacity), (control_len, control_capacity));
+                        assert!(control_len <= control_capacity);
                         assert_eq!(open(), now(taken));
                         return;
                     }
@@ -388,8 +388,8 @@ fn use_up(mut received: Received<'_>, uses: &[Use], mut model: Model, before: Op
     assert_eq!(open(), now(taken));
 }
 
-fn number_of(slot: Result<RawFd, NoDescriptor>) -> RawFd {
-    slot.unwrap_or_else(|none| none.slot)
+fn number_of(slot: Result<RawFd, DescriptorError>) -> RawFd {
+    slot.unwrap_or_else(|none| none.raw)
 }
 
 fn call<'c>(
@@ -405,7 +405,7 @@ fn call<'c>(
         Call::Inheritable => recvmsg(socket, &mut slices, room, RecvOptions::from(flags).inheritable()),
         Call::Prepared => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
-            let mut header = RecvHeader::new(&mut slices, room);
+            let mut header = RecvMsgHdr::new(&mut slices, room);
             let pointer = header.as_mut_ptr();
             // SAFETY: the header is prepared, lives until after the call, and stays where it is.
             let bytes = unsafe { recvmsg_raw(socket, pointer, flags) }?;

@@ -11,8 +11,8 @@
 #![no_main]
 
 use ancillary::message::{ControlKind, ScmRights};
-use ancillary::received::ReceivedMessage;
-use ancillary::socket::{MultishotHeader, RecvmsgOut, RecvmsgOutError};
+use ancillary::received::ReceivedWithData;
+use ancillary::socket::{MultishotMsgHdr, RecvmsgOut, RecvmsgOutError};
 use ancillary::{ControlMessages, Layout};
 use ancillary_fuzz::table::{self, Open, open, set_of};
 use ancillary_fuzz::{Arithmetic, Memory, lines};
@@ -27,7 +27,7 @@ use std::sync::OnceLock;
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
     Rooms { name: u64, control: u64 },
-    Bytes { name_room: u8, control_room: u8, misalignment: u8, fields: [Field; 4], rest: &'a [u8] },
+    Bytes { name_room: u8, control_capacity: u8, misalignment: u8, fields: [Field; 4], rest: &'a [u8] },
     Descriptors(Plan),
 }
 
@@ -73,16 +73,16 @@ fn out(fields: [u32; 4]) -> Vec<u8> {
 /// Where the parts are, or what is wrong, by plain arithmetic.
 fn model(
     name_room: usize,
-    control_room: usize,
+    control_capacity: usize,
     len: usize,
     fields: [u32; 4],
 ) -> Result<[Range<usize>; 3], RecvmsgOutError> {
-    let (control_start, needed) = (OUT + name_room, OUT + name_room + control_room);
+    let (control_start, needed) = (OUT + name_room, OUT + name_room + control_capacity);
     let [name, control, payload, _] = fields.map(|field| field as usize);
     if len < needed {
         return Err(RecvmsgOutError::TooShort { needed, len });
-    } else if control > control_room {
-        return Err(RecvmsgOutError::ControlBeyondRoom { claimed: control, room: control_room });
+    } else if control > control_capacity {
+        return Err(RecvmsgOutError::ControlBeyondRoom { claimed: control, room: control_capacity });
     }
     Ok([
         OUT..OUT + name.min(name_room),
@@ -108,18 +108,18 @@ fn compare(message: RecvmsgOut<'_>, bytes: &[u8], parts: &[Range<usize>; 3], fie
     assert_eq!(lines(format_args!("{message:?}")), 1);
 }
 
-fn any_bytes(name_room: u8, control_room: u8, misalignment: u8, fields: [Field; 4], rest: &[u8]) {
-    let (name_room, control_room) = (usize::from(name_room), usize::from(control_room));
-    let header = MultishotHeader::new(name_room, control_room).expect("an int holds it");
-    let payload = rest.len().saturating_sub(name_room + control_room);
+fn any_bytes(name_room: u8, control_capacity: u8, misalignment: u8, fields: [Field; 4], rest: &[u8]) {
+    let (name_room, control_capacity) = (usize::from(name_room), usize::from(control_capacity));
+    let header = MultishotMsgHdr::new(name_room, control_capacity).expect("an int holds it");
+    let payload = rest.len().saturating_sub(name_room + control_capacity);
     let [name, control, data, flags] = fields;
-    let fields = [name.value(name_room), control.value(control_room), data.value(payload), flags.value(0)];
+    let fields = [name.value(name_room), control.value(control_capacity), data.value(payload), flags.value(0)];
     let mut bytes = out(fields);
     bytes.extend(rest);
     let memory = Memory::copy_of(&bytes, misalignment);
-    for len in [bytes.len(), OUT + name_room + control_room, OUT + name_room, OUT, rest.len() % OUT, 0] {
+    for len in [bytes.len(), OUT + name_room + control_capacity, OUT + name_room, OUT, rest.len() % OUT, 0] {
         let Some(bytes) = memory.bytes().get(..len) else { continue };
-        match (header.split(bytes), model(name_room, control_room, len, fields)) {
+        match (header.split(bytes), model(name_room, control_capacity, len, fields)) {
             (Ok(message), Ok(parts)) => compare(message, bytes, &parts, fields),
             (Err(error), Err(expected)) => {
                 assert_eq!(error, expected);
@@ -130,16 +130,16 @@ fn any_bytes(name_room: u8, control_room: u8, misalignment: u8, fields: [Field; 
     }
     // What comes after the message belongs to nobody.
     bytes.extend([0xEE; 9]);
-    if let Ok(parts) = model(name_room, control_room, bytes.len(), fields) {
+    if let Ok(parts) = model(name_room, control_capacity, bytes.len(), fields) {
         compare(header.split(&bytes).expect("as before"), &bytes, &parts, fields);
     }
 }
 
 fn rooms(name: u64, control: u64) {
     let (name, control) = (name as usize, control as usize);
-    match MultishotHeader::new(name, control) {
+    match MultishotMsgHdr::new(name, control) {
         Ok(header) => {
-            assert_eq!((header.name_room(), header.control_room()), (name, control));
+            assert_eq!((header.name_room(), header.control_capacity()), (name, control));
             assert_eq!(header.payload_offset() as u128, OUT as u128 + name as u128 + control as u128);
             assert!(header.payload_offset() <= i32::MAX as usize);
         }
@@ -187,12 +187,12 @@ fn descriptors(plan: &Plan) {
     let (all, before) = (numbers(&slots), open());
 
     let name_room = usize::from(plan.name_room);
-    let control_room = control.len().saturating_add_signed(plan.spare.into());
-    let header = MultishotHeader::new(name_room, control_room).expect("an int holds it");
+    let control_capacity = control.len().saturating_add_signed(plan.spare.into());
+    let header = MultishotMsgHdr::new(name_room, control_capacity).expect("an int holds it");
     let payload = vec![b'd'; usize::from(plan.payload)];
     let controllen = plan.controllen.value(control.len());
     let fields = [0, controllen, payload.len() as u32, 0];
-    control.resize(control_room, 0xFF);
+    control.resize(control_capacity, 0xFF);
     let mut bytes = out(fields);
     bytes.resize(OUT + name_room, 0xFF);
     bytes.extend(&control);
@@ -205,16 +205,16 @@ fn descriptors(plan: &Plan) {
     let there = if bytes.len() < OUT {
         0
     } else {
-        bytes.len().saturating_sub(OUT + name_room).min(control_room).min(controllen as usize)
+        bytes.len().saturating_sub(OUT + name_room).min(control_capacity).min(controllen as usize)
     };
     let (owned, others): (Vec<_>, Vec<_>) = slots.iter().partition(|(offset, _)| offset + 4 <= there);
 
     let mut memory = Memory::copy_of(&bytes, plan.misalignment);
     // SAFETY: the bytes stand for what a ring has filled: nobody else owns the descriptors in them, and what is not one is
     // negative.
-    match unsafe { header.received(memory.bytes_mut()) }.map(ReceivedMessage::into_parts) {
+    match unsafe { header.received(memory.bytes_mut()) }.map(ReceivedWithData::into_parts) {
         Ok((mut received, data)) => {
-            assert!(model(name_room, control_room, bytes.len(), fields).is_ok());
+            assert!(model(name_room, control_capacity, bytes.len(), fields).is_ok());
             assert_eq!(received.bytes(), payload.len());
             assert_eq!(received.data_truncated(), data.len() < payload.len());
             assert!(data.iter().all(|byte| *byte == b'd') && received.address().is_none());
@@ -231,7 +231,7 @@ fn descriptors(plan: &Plan) {
             close(taken);
         }
         Err(error) => {
-            assert_eq!(Some(error), model(name_room, control_room, bytes.len(), fields).err());
+            assert_eq!(Some(error), model(name_room, control_capacity, bytes.len(), fields).err());
             assert_eq!(open(), before & !numbers(&owned));
         }
     }
@@ -243,8 +243,8 @@ fn descriptors(plan: &Plan) {
 fuzz_target!(|input: Input<'_>| {
     match input {
         Input::Rooms { name, control } => rooms(name, control),
-        Input::Bytes { name_room, control_room, misalignment, fields, rest } => {
-            any_bytes(name_room, control_room, misalignment, fields, rest);
+        Input::Bytes { name_room, control_capacity, misalignment, fields, rest } => {
+            any_bytes(name_room, control_capacity, misalignment, fields, rest);
         }
         Input::Descriptors(plan) => descriptors(&plan),
     }

@@ -11,7 +11,7 @@
 //! Among the operations is one that pushes a whole buffer of another layout: all of its messages, or none.
 #![no_main]
 
-use ancillary::control::{End, TranslateError};
+use ancillary::control::{StopReason, TranslateError};
 use ancillary::layout::{Layout, LayoutChoice, Native};
 use ancillary::message::{SCM_MAX_FD, ScmCredentials, ScmRights};
 use ancillary::{ControlMessage, ControlMessages, ControlWriter, PushError};
@@ -99,7 +99,9 @@ impl Model {
     fn fits(&self, payload_len: usize) -> Result<(), PushError> {
         match self.arithmetic.len(payload_len) {
             None => Err(PushError::TooLong { payload: payload_len }),
-            Some(needed) if needed > self.available() => Err(PushError::NoRoom { needed, available: self.available() }),
+            Some(needed) if needed > self.available() => {
+                Err(PushError::BufferTooSmall { needed, available: self.available() })
+            }
             Some(_) => Ok(()),
         }
     }
@@ -123,7 +125,7 @@ impl Model {
     }
 
     /// Appends all messages of a buffer, or none. (What was written of them stays in the memory, unused.)
-    fn push_all(&mut self, arithmetic: Arithmetic, bytes: &[u8]) -> Result<End, TranslateError> {
+    fn push_all(&mut self, arithmetic: Arithmetic, bytes: &[u8]) -> Result<StopReason, TranslateError> {
         let before = (self.used, self.messages.len());
         let (found, end) = walk(arithmetic, bytes);
         let pushed = found.into_iter().try_for_each(|Found { offset, level, message_type, payload }| {
@@ -133,7 +135,7 @@ impl Model {
             Ok(())
         });
         let pushed = pushed.and(match end {
-            End::Malformed(error) => Err(TranslateError::Malformed(error)),
+            StopReason::Malformed(error) => Err(TranslateError::Malformed(error)),
             end => Ok(end),
         });
         if pushed.is_err() {

@@ -12,10 +12,10 @@
 #![no_main]
 
 use ancillary::message::{
-    ControlKind, DecodeError, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, NoDescriptor, ScmCredentials,
-    ScmPidfd, ScmRightsNumbers, ScmSecurity, UdpGro, UdpSegment,
+    ControlKind, DecodeError, DescriptorError, EncodeMessage, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass,
+    ScmCredentials, ScmPidfd, ScmRightsNumbers, ScmSecurity, UdpGro, UdpSegment,
 };
-use ancillary::{ControlMessage, ControlMessages, ControlSpace};
+use ancillary::{ControlBuffer, ControlMessage, ControlMessages};
 use ancillary_fuzz::{Memory, lines};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
@@ -70,9 +70,9 @@ fn number(bytes: &[u8]) -> i32 {
     i32::from_ne_bytes(bytes.try_into().expect("four bytes"))
 }
 
-fn slot(bytes: &[u8]) -> Result<i32, NoDescriptor> {
+fn slot(bytes: &[u8]) -> Result<i32, DescriptorError> {
     match number(bytes) {
-        slot if slot < 0 => Err(NoDescriptor { slot }),
+        raw if raw < 0 => Err(DescriptorError { raw }),
         number => Ok(number),
     }
 }
@@ -100,7 +100,7 @@ fn rights(payload: &[u8], mut numbers: ScmRightsNumbers<'_>) {
         assert_eq!(numbers.next(), Some(expected));
         if let Err(none) = expected {
             let errno = none.errno().map(|errno| -errno.raw_os_error());
-            assert_eq!(errno, (none.slot >= -4095).then_some(none.slot));
+            assert_eq!(errno, (none.raw >= -4095).then_some(none.raw));
             lines(format_args!("{none} {none:?}"));
         }
     }
@@ -121,7 +121,7 @@ fn credentials(payload: &[u8], decoded: Result<ScmCredentials, DecodeError>) {
 
 /// What is sent as this message has its numbers and this payload.
 fn written_as_read<M: for<'fd> EncodeMessage<'fd> + ControlKind>(message: M, payload: &[u8]) {
-    let mut space = ControlSpace::<64>::new();
+    let mut space = ControlBuffer::<64>::new();
     let mut control = space.writer();
     control.push(message).expect("room for any of them");
     let written = ControlMessages::new(control.as_bytes()).next().expect("a message").expect("no error");

@@ -1,6 +1,6 @@
 use crate::Arithmetic;
 use ancillary::ControlError;
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use std::ops::Range;
 
@@ -62,21 +62,21 @@ pub struct Found {
 }
 
 /// The messages in a buffer, and how it ends, by plain arithmetic.
-pub fn walk(arithmetic: Arithmetic, bytes: &[u8]) -> (Vec<Found>, End) {
+pub fn walk(arithmetic: Arithmetic, bytes: &[u8]) -> (Vec<Found>, StopReason) {
     let data_offset = arithmetic.data_offset();
     let (mut found, mut offset) = (Vec::new(), 0);
     loop {
         let remaining = bytes.len() - offset;
         if remaining == 0 {
-            return (found, End::Clean);
+            return (found, StopReason::EndOfBuffer);
         } else if remaining < data_offset {
-            return (found, End::Leftover { offset, len: remaining });
+            return (found, StopReason::TrailingBytes { offset, len: remaining });
         }
         let (claimed, level, message_type) = arithmetic.decode(&bytes[offset..]);
         if u128::from(claimed) < data_offset as u128 {
-            return (found, End::Malformed(ControlError::LengthBelowHeader { offset, claimed, remaining }));
+            return (found, StopReason::Malformed(ControlError::LengthBelowHeader { offset, claimed, remaining }));
         } else if u128::from(claimed) > remaining as u128 {
-            return (found, End::Malformed(ControlError::LengthBeyondBuffer { offset, claimed, remaining }));
+            return (found, StopReason::Malformed(ControlError::LengthBeyondBuffer { offset, claimed, remaining }));
         }
         let len = claimed as usize;
         found.push(Found { offset, level, message_type, payload: offset + data_offset..offset + len });

@@ -1,7 +1,7 @@
 //! The model of what a `Received` owns, shows and gives out.
 
 use crate::table::{Open, set_of};
-use ancillary::message::NoDescriptor;
+use ancillary::message::DescriptorError;
 use ancillary::received::TakeMessages;
 use ancillary::{Message, Received};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -80,8 +80,8 @@ impl Model {
 }
 
 /// The number of a descriptor, or of the error in its place.
-pub fn slot_of(descriptor: Result<impl AsFd, NoDescriptor>) -> RawFd {
-    descriptor.map_or_else(|none| none.slot, |descriptor| descriptor.as_fd().as_raw_fd())
+pub fn slot_of(descriptor: Result<impl AsFd, DescriptorError>) -> RawFd {
+    descriptor.map_or_else(|none| none.raw, |descriptor| descriptor.as_fd().as_raw_fd())
 }
 
 /// What walks that look show, a clamped message too.
@@ -90,8 +90,8 @@ pub fn look(received: &Received<'_>) -> Vec<Shown> {
     while let Some(message) = messages.next() {
         let plain = raw.next().expect("both see the same");
         assert_eq!(message.as_ref().err(), plain.as_ref().err());
-        let plain = plain.or_else(|error| raw.clamped().ok_or(error));
-        let shown = match message.or_else(|error| messages.clamped().ok_or(error)) {
+        let plain = plain.or_else(|error| raw.truncated_message().ok_or(error));
+        let shown = match message.or_else(|error| messages.truncated_message().ok_or(error)) {
             Ok(Message::ScmRights(descriptors)) => {
                 let rest = descriptors.remainder().len();
                 Shown::Rights(descriptors.map(|descriptor| descriptor.as_raw_fd()).collect(), rest)
@@ -132,7 +132,8 @@ pub fn walk(
 ) {
     let mut walked = Vec::new();
     for (count, shown) in takes.iter().zip(shown) {
-        match messages.next().expect("as many as were shown").or_else(|error| messages.clamped().ok_or(error)) {
+        match messages.next().expect("as many as were shown").or_else(|error| messages.truncated_message().ok_or(error))
+        {
             Ok(message) => walked.push((message, shown, usize::from(*count))),
             Err(error) => panic!("{error} is not shown by looking"),
         }

@@ -1,4 +1,4 @@
-use super::{ControlMessages, End};
+use super::{ControlMessages, StopReason};
 use crate::layout::LayoutChoice;
 use core::fmt;
 
@@ -30,10 +30,10 @@ impl<A: LayoutChoice> fmt::Display for ControlMessages<'_, A> {
             writeln!(f, "{}", if payload.len() > SHOWN { " …" } else { "" })?;
         }
         let offset = messages.offset();
-        match messages.end() {
-            Some(End::Leftover { len, .. }) => write!(f, "{offset:6}: {} left over", Bytes(len)),
-            Some(End::Malformed(error)) => write!(f, "{offset:6}: {error}"),
-            Some(End::Clean) | None => write!(f, "{offset:6}: end"),
+        match messages.stop_reason() {
+            Some(StopReason::TrailingBytes { len, .. }) => write!(f, "{offset:6}: {} left over", Bytes(len)),
+            Some(StopReason::Malformed(error)) => write!(f, "{offset:6}: {error}"),
+            Some(StopReason::EndOfBuffer) | None => write!(f, "{offset:6}: end"),
         }
     }
 }

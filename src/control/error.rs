@@ -22,7 +22,7 @@ pub enum ControlError {
     /// A header claims more bytes than the buffer has.
     ///
     /// Apple's kernel and NetBSD's do this when they truncate. What is really there comes from
-    /// [`ControlMessages::clamped`](super::ControlMessages::clamped).
+    /// [`ControlMessages::truncated_message`](super::ControlMessages::truncated_message).
     LengthBeyondBuffer {
         /// Where the header begins in the buffer, in bytes.
         offset: usize,
@@ -90,7 +90,7 @@ impl Error for ControlError {}
 #[non_exhaustive]
 pub enum PushError {
     /// The buffer has no room left for the message.
-    NoRoom {
+    BufferTooSmall {
         /// The least room the message takes, in bytes: its `CMSG_LEN`. (Another message after it needs this one's
         /// `CMSG_SPACE`.)
         needed: usize,
@@ -148,7 +148,7 @@ pub enum PushError {
 impl fmt::Display for PushError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoom { needed, available } => {
+            Self::BufferTooSmall { needed, available } => {
                 write!(f, "control message needs {needed} bytes, but {available} are left")
             }
             Self::TooLong { payload } => write!(f, "a payload of {payload} bytes is too long for a control message"),

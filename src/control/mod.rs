@@ -4,11 +4,11 @@
 //! |---|---|
 //! | [`ControlMessages`] | an iterator over the messages in any bytes; its `Display` draws them |
 //! | [`ControlMessage`] | one message: level, type, payload |
-//! | [`ControlError`], [`End`] | what is wrong with the bytes, and where; how a walk ended |
+//! | [`ControlError`], [`StopReason`] | what is wrong with the bytes, and where; how a walk ended |
 //! | [`ControlWriter`], [`PushError`] | appends messages; why one was not appended |
 //! | [`TranslateError`] | why the messages of another buffer were not appended |
 //! | [`ControlKind`], [`FixedPayload`], [`ListPayload`] | the numbers and the size of a kind of message |
-//! | [`ControlMemory`], [`ControlSpace`] | memory to write to: the caller's, or aligned storage for a stack |
+//! | [`ControlSliceMut`], [`ControlBuffer`] | memory to write to: the caller's, or aligned storage for a stack |
 //! | [`control_space!`](crate::control_space), [`control_len!`](crate::control_len) | the room for a set of messages, as a constant |
 //!
 //! On a target without control messages of its own, all that speaks of the target's layout is absent: `new` of reader and
@@ -31,11 +31,11 @@ pub use error::{ControlError, PushError};
 pub use kind::payload_size_of_list;
 pub use kind::{ControlKind, FixedPayload, ListPayload};
 pub use message::ControlMessage;
-pub use read::{ControlMessages, End};
+pub use read::{ControlMessages, StopReason};
 #[cfg(has_native_layout)]
 #[doc(hidden)]
 pub use room::computed;
-pub use room::{ControlMemory, ControlSpace};
+pub use room::{ControlBuffer, ControlSliceMut};
 pub use translate::TranslateError;
 pub use write::ControlWriter;
 

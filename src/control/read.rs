@@ -57,16 +57,16 @@ pub(crate) fn frame(layout: Layout, header: ControlHeader, following: usize) -> 
 
 /// How a walk over a control buffer ended.
 ///
-/// Example: [`ControlMessages::end`].
+/// Example: [`ControlMessages::stop_reason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum StopReason {
     /// All bytes belong to messages. (The padding of the last one may be missing.)
-    Clean,
+    EndOfBuffer,
     /// After the last message come bytes that are too few for another one. A system that is sent them ignores them, or
     /// refuses the call: Linux ignores them, and refuses those of a 32-bit process on a 64-bit kernel; NetBSD ignores
     /// them on UNIX-domain sockets and refuses them on IPv6 UDP with `EINVAL` (both measured); FreeBSD refuses them (read
     /// in its source).
-    Leftover {
+    TrailingBytes {
         /// Where they begin in the buffer, in bytes.
         offset: usize,
         /// How many there are.
@@ -186,18 +186,18 @@ impl<'a, A: LayoutChoice> ControlMessages<'a, A> {
     ///
     /// ```
     /// use ancillary::ControlMessages;
-    /// use ancillary::control::End;
+    /// use ancillary::control::StopReason;
     ///
     /// let mut messages = ControlMessages::new(&[0; 3]);
     /// assert_eq!(messages.by_ref().count(), 0);
-    /// assert_eq!(messages.end(), Some(End::Leftover { offset: 0, len: 3 }));
+    /// assert_eq!(messages.stop_reason(), Some(StopReason::TrailingBytes { offset: 0, len: 3 }));
     /// ```
-    pub fn end(&self) -> Option<End> {
+    pub fn stop_reason(&self) -> Option<StopReason> {
         match (self.error, self.rest.len()) {
-            (Some(error), _) => Some(End::Malformed(error)),
-            (None, 0) => Some(End::Clean),
+            (Some(error), _) => Some(StopReason::Malformed(error)),
+            (None, 0) => Some(StopReason::EndOfBuffer),
             (None, len) if len < self.layout.layout().data_offset() => {
-                Some(End::Leftover { offset: self.offset(), len })
+                Some(StopReason::TrailingBytes { offset: self.offset(), len })
             }
             _ => None,
         }
@@ -217,9 +217,9 @@ impl<'a, A: LayoutChoice> ControlMessages<'a, A> {
     /// let bytes = [76, 0, 0, 0, 0xff, 0xff, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0];
     /// let mut messages = ControlMessages::with_layout(Layout::DARWIN, &bytes);
     /// assert!(messages.next().unwrap().is_err());
-    /// assert_eq!(messages.clamped().unwrap().payload(), [5, 0, 0, 0]);
+    /// assert_eq!(messages.truncated_message().unwrap().payload(), [5, 0, 0, 0]);
     /// ```
-    pub fn clamped(&self) -> Option<ControlMessage<'a>> {
+    pub fn truncated_message(&self) -> Option<ControlMessage<'a>> {
         let Some(ControlError::LengthBeyondBuffer { .. }) = self.error else { return None };
         let layout = self.layout.layout();
         let header = layout.read_header(self.rest)?;

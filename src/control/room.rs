@@ -4,29 +4,29 @@ use core::mem::MaybeUninit;
 
 /// The caller's memory, to write control messages to, initialised or not, at any address.
 ///
-/// It is made from `&mut [u8]`, `&mut [MaybeUninit<u8>]`, arrays of both, or a [`ControlSpace`].
+/// It is made from `&mut [u8]`, `&mut [MaybeUninit<u8>]`, arrays of both, or a [`ControlBuffer`].
 ///
 /// ```
-/// use ancillary::control::ControlMemory;
+/// use ancillary::control::ControlSliceMut;
 ///
 /// let mut bytes = [0u8; 32];
-/// assert_eq!(ControlMemory::from(&mut bytes).len(), 32);
-/// assert!(ControlMemory::none().is_empty());
+/// assert_eq!(ControlSliceMut::from(&mut bytes).len(), 32);
+/// assert!(ControlSliceMut::none().is_empty());
 /// ```
-pub struct ControlMemory<'a> {
+pub struct ControlSliceMut<'a> {
     /// Perhaps somebody's `&mut [u8]`: nothing uninitialised may be written to it.
     bytes: &'a mut [MaybeUninit<u8>],
 }
 
-impl<'a> ControlMemory<'a> {
+impl<'a> ControlSliceMut<'a> {
     /// No room at all: a call with it says that it wants no control messages.
     ///
     /// ```
-    /// assert_eq!(ancillary::control::ControlMemory::none().len(), 0);
+    /// assert_eq!(ancillary::control::ControlSliceMut::none().len(), 0);
     /// ```
     #[inline]
     pub const fn none() -> Self {
-        ControlMemory { bytes: &mut [] }
+        ControlSliceMut { bytes: &mut [] }
     }
 
     /// How many bytes there are. Example: [the type's](Self).
@@ -52,45 +52,45 @@ impl<'a> ControlMemory<'a> {
     }
 }
 
-impl fmt::Debug for ControlMemory<'_> {
+impl fmt::Debug for ControlSliceMut<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlMemory").field("len", &self.len()).finish()
+        f.debug_struct("ControlSliceMut").field("len", &self.len()).finish()
     }
 }
 
-impl<'a> From<&'a mut [MaybeUninit<u8>]> for ControlMemory<'a> {
+impl<'a> From<&'a mut [MaybeUninit<u8>]> for ControlSliceMut<'a> {
     #[inline]
     fn from(bytes: &'a mut [MaybeUninit<u8>]) -> Self {
-        ControlMemory { bytes }
+        ControlSliceMut { bytes }
     }
 }
 
-impl<'a> From<&'a mut [u8]> for ControlMemory<'a> {
+impl<'a> From<&'a mut [u8]> for ControlSliceMut<'a> {
     #[inline]
     fn from(bytes: &'a mut [u8]) -> Self {
         // SAFETY: `into_uninit` alone gives the result out, under the same condition.
-        ControlMemory { bytes: unsafe { uninit::as_uninit(bytes) } }
+        ControlSliceMut { bytes: unsafe { uninit::as_uninit(bytes) } }
     }
 }
 
-impl<'a, const N: usize> From<&'a mut [MaybeUninit<u8>; N]> for ControlMemory<'a> {
+impl<'a, const N: usize> From<&'a mut [MaybeUninit<u8>; N]> for ControlSliceMut<'a> {
     #[inline]
     fn from(bytes: &'a mut [MaybeUninit<u8>; N]) -> Self {
-        ControlMemory { bytes }
+        ControlSliceMut { bytes }
     }
 }
 
-impl<'a, const N: usize> From<&'a mut [u8; N]> for ControlMemory<'a> {
+impl<'a, const N: usize> From<&'a mut [u8; N]> for ControlSliceMut<'a> {
     #[inline]
     fn from(bytes: &'a mut [u8; N]) -> Self {
-        ControlMemory::from(bytes.as_mut_slice())
+        ControlSliceMut::from(bytes.as_mut_slice())
     }
 }
 
-impl<'a, const N: usize> From<&'a mut ControlSpace<N>> for ControlMemory<'a> {
+impl<'a, const N: usize> From<&'a mut ControlBuffer<N>> for ControlSliceMut<'a> {
     #[inline]
-    fn from(space: &'a mut ControlSpace<N>) -> Self {
-        ControlMemory { bytes: &mut space.bytes }
+    fn from(space: &'a mut ControlBuffer<N>) -> Self {
+        ControlSliceMut { bytes: &mut space.bytes }
     }
 }
 
@@ -100,37 +100,37 @@ impl<'a, const N: usize> From<&'a mut ControlSpace<N>> for ControlMemory<'a> {
 /// [`control_space!`](crate::control_space) computes `N` for a set of messages.
 ///
 /// ```
-/// use ancillary::{ControlSpace, control_space};
+/// use ancillary::{ControlBuffer, control_space};
 /// use ancillary::message::ScmRights;
 ///
-/// let mut space = ControlSpace::<{ control_space!(ScmRights[2], raw[20]) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(ScmRights[2], raw[20]) }>::new();
 /// assert_eq!(space.writer().available(), space.len());
 /// ```
 #[cfg_attr(native_layout = "bsd_align_16", repr(C, align(16)))]
 #[cfg_attr(not(native_layout = "bsd_align_16"), repr(C, align(8)))]
-pub struct ControlSpace<const N: usize> {
+pub struct ControlBuffer<const N: usize> {
     bytes: [MaybeUninit<u8>; N],
 }
 
 #[cfg(has_native_layout)]
-static_assertions::const_assert!(align_of::<ControlSpace<1>>() >= crate::Layout::NATIVE.header_align());
+static_assertions::const_assert!(align_of::<ControlBuffer<1>>() >= crate::Layout::NATIVE.header_align());
 
-impl<const N: usize> ControlSpace<N> {
+impl<const N: usize> ControlBuffer<N> {
     /// Space that holds nothing yet. Nothing is cleared.
     ///
     /// ```
-    /// let space = ancillary::ControlSpace::<64>::new();
+    /// let space = ancillary::ControlBuffer::<64>::new();
     /// assert_eq!((space.len(), space.is_empty()), (64, false));
     /// ```
     #[inline]
     pub const fn new() -> Self {
-        ControlSpace { bytes: [const { MaybeUninit::uninit() }; N] }
+        ControlBuffer { bytes: [const { MaybeUninit::uninit() }; N] }
     }
 
     /// A writer of the target's layout over all of the space, at its start.
     ///
     /// ```
-    /// let mut space = ancillary::ControlSpace::<64>::new();
+    /// let mut space = ancillary::ControlBuffer::<64>::new();
     /// space.writer().push_raw(280, 7, b"payload")?;
     /// # Ok::<(), ancillary::PushError>(())
     /// ```
@@ -153,15 +153,15 @@ impl<const N: usize> ControlSpace<N> {
     }
 }
 
-impl<const N: usize> Default for ControlSpace<N> {
+impl<const N: usize> Default for ControlBuffer<N> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<const N: usize> fmt::Debug for ControlSpace<N> {
+impl<const N: usize> fmt::Debug for ControlBuffer<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlSpace").field("len", &N).finish()
+        f.debug_struct("ControlBuffer").field("len", &N).finish()
     }
 }
 

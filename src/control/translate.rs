@@ -1,4 +1,4 @@
-use super::{ControlError, ControlMessages, ControlWriter, End, PushError};
+use super::{ControlError, ControlMessages, ControlWriter, PushError, StopReason};
 use crate::layout::LayoutChoice;
 use core::error::Error;
 use core::fmt;
@@ -11,7 +11,7 @@ use core::fmt;
 ///
 /// let bytes = [12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 /// let translated = ControlWriter::empty().push_all(ControlMessages::with_layout(Layout::DARWIN, &bytes));
-/// let error = PushError::NoRoom { needed: Layout::NATIVE.len(0).unwrap(), available: 0 };
+/// let error = PushError::BufferTooSmall { needed: Layout::NATIVE.len(0).unwrap(), available: 0 };
 /// assert_eq!(translated, Err(TranslateError::Push { offset: 0, error }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl<A: LayoutChoice> ControlWriter<'_, A> {
     /// every receiver takes: a 32-bit process on a 64-bit Linux kernel may not send even one stray byte, while a native
     /// one may send fewer than a header has.
     ///
-    /// Returns how the walk over the other buffer ended: [`End::Clean`], or [`End::Leftover`] if there are such stray
+    /// Returns how the walk over the other buffer ended: [`StopReason::EndOfBuffer`], or [`StopReason::TrailingBytes`] if there are such stray
     /// bytes. Whoever stands in for a kernel that refuses them refuses now.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl<A: LayoutChoice> ControlWriter<'_, A> {
     /// The first message that is malformed, or that cannot be pushed. Then none of them was appended.
     ///
     /// ```
-    /// use ancillary::control::End;
+    /// use ancillary::control::StopReason;
     /// use ancillary::{ControlMessages, ControlWriter, Layout};
     ///
     /// // IP_TOS, one byte, as a 32-bit process sends it.
@@ -70,12 +70,15 @@ impl<A: LayoutChoice> ControlWriter<'_, A> {
     ///
     /// let mut large = [0; 64];
     /// let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut large);
-    /// assert_eq!(writer.push_all(ControlMessages::with_layout(Layout::LINUX_32, &small)), Ok(End::Clean));
+    /// assert_eq!(writer.push_all(ControlMessages::with_layout(Layout::LINUX_32, &small)), Ok(StopReason::EndOfBuffer));
     /// assert_eq!(writer.used(), 24);
     /// # Ok::<(), ancillary::PushError>(())
     /// ```
-    pub fn push_all<B: LayoutChoice>(&mut self, mut messages: ControlMessages<'_, B>) -> Result<End, TranslateError> {
-        let before = self.written();
+    pub fn push_all<B: LayoutChoice>(
+        &mut self,
+        mut messages: ControlMessages<'_, B>,
+    ) -> Result<StopReason, TranslateError> {
+        let before = self.checkpoint();
         loop {
             let offset = messages.offset();
             let pushed = match messages.next() {
@@ -86,10 +89,10 @@ impl<A: LayoutChoice> ControlWriter<'_, A> {
                 None => break,
             };
             if let Err(error) = pushed {
-                self.return_to(before);
+                self.rollback(before);
                 return Err(error);
             }
         }
-        Ok(messages.end().unwrap_or(End::Clean))
+        Ok(messages.stop_reason().unwrap_or(StopReason::EndOfBuffer))
     }
 }

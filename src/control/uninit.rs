@@ -1,4 +1,4 @@
-//! The small corner of this room that holds `unsafe`: bytes that may not have been written yet.
+//! The `unsafe` of this module: bytes that may not have been written yet.
 
 use core::mem::MaybeUninit;
 

@@ -1,4 +1,4 @@
-use super::{ControlMemory, ControlMessages, PushError, uninit};
+use super::{ControlMessages, ControlSliceMut, PushError, uninit};
 use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::ffi::c_int;
 use core::fmt;
@@ -32,13 +32,13 @@ use rustix::fd::{AsRawFd, BorrowedFd};
 pub struct ControlWriter<'a, A = Native> {
     /// Perhaps somebody's `&mut [u8]`: nothing uninitialised is written to it.
     memory: &'a mut [MaybeUninit<u8>],
-    written: Written,
+    written: Checkpoint,
     layout: A,
 }
 
 /// What is in a writer's memory.
 #[derive(Clone, Copy)]
-pub(crate) struct Written {
+pub(crate) struct Checkpoint {
     /// The bytes of the messages, all initialised: a multiple of the header alignment, or all there are.
     bytes: usize,
     /// How many descriptors are among them.
@@ -46,8 +46,8 @@ pub(crate) struct Written {
     descriptors: usize,
 }
 
-impl Written {
-    const NOTHING: Written = Written {
+impl Checkpoint {
+    const START: Checkpoint = Checkpoint {
         bytes: 0,
         #[cfg(sockets)]
         descriptors: 0,
@@ -87,7 +87,7 @@ impl Payload<'_> {
 #[cfg(has_native_layout)]
 impl<'a> ControlWriter<'a> {
     /// A writer of the target's own layout, over `&mut [u8]`, `&mut [MaybeUninit<u8>]` or a
-    /// [`ControlSpace`](super::ControlSpace).
+    /// [`ControlBuffer`](super::ControlBuffer).
     ///
     /// ```
     /// use ancillary::ControlWriter;
@@ -97,7 +97,7 @@ impl<'a> ControlWriter<'a> {
     /// assert_eq!(ControlWriter::new(&mut memory).available(), 64);
     /// ```
     #[inline]
-    pub fn new(memory: impl Into<ControlMemory<'a>>) -> Self {
+    pub fn new(memory: impl Into<ControlSliceMut<'a>>) -> Self {
         Self::with_layout(Native, memory)
     }
 
@@ -111,7 +111,7 @@ impl<'a> ControlWriter<'a> {
     /// ```
     #[inline]
     pub const fn empty() -> Self {
-        ControlWriter { memory: &mut [], written: Written::NOTHING, layout: Native }
+        ControlWriter { memory: &mut [], written: Checkpoint::START, layout: Native }
     }
 }
 
@@ -131,10 +131,10 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// # Ok::<(), ancillary::PushError>(())
     /// ```
     #[inline]
-    pub fn with_layout(layout: A, memory: impl Into<ControlMemory<'a>>) -> Self {
+    pub fn with_layout(layout: A, memory: impl Into<ControlSliceMut<'a>>) -> Self {
         // SAFETY: all that is written to it here is written as a `u8`.
         let memory = unsafe { memory.into().into_uninit() };
-        ControlWriter { memory, written: Written::NOTHING, layout }
+        ControlWriter { memory, written: Checkpoint::START, layout }
     }
 
     /// Appends a message with a copy of `payload`.
@@ -143,7 +143,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     ///
     /// # Errors
     ///
-    /// [`PushError::NoRoom`], [`PushError::TooLong`]; [`PushError::UnsafePayload`] in a writer of the [`Native`] layout
+    /// [`PushError::BufferTooSmall`], [`PushError::TooLong`]; [`PushError::UnsafePayload`] in a writer of the [`Native`] layout
     /// for `SCM_RIGHTS` and other kinds whose payload names descriptors or memory. Nothing has changed then.
     ///
     /// ```
@@ -151,7 +151,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     ///
     /// let mut bytes = [0; 20];
     /// let mut writer = ControlWriter::with_layout(Layout::LINUX_64, &mut bytes);
-    /// assert_eq!(writer.push_raw(280, 7, b"five!"), Err(PushError::NoRoom { needed: 21, available: 20 }));
+    /// assert_eq!(writer.push_raw(280, 7, b"five!"), Err(PushError::BufferTooSmall { needed: 21, available: 20 }));
     /// assert_eq!(writer.push_raw(280, 7, b"four"), Ok(()));
     /// ```
     #[inline]
@@ -229,7 +229,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn clear(&mut self) {
-        self.written = Written::NOTHING;
+        self.written = Checkpoint::START;
     }
 
     /// The messages as bytes: what `msg_control` is to point at, [`used`](Self::used) bytes long.
@@ -243,9 +243,9 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         unsafe { uninit::assume_init(written) }
     }
 
-    /// What is written by now, to [return to](Self::return_to).
+    /// What is written by now, to [return to](Self::rollback).
     #[inline]
-    pub(crate) const fn written(&self) -> Written {
+    pub(crate) const fn checkpoint(&self) -> Checkpoint {
         self.written
     }
 
@@ -254,9 +254,9 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// It may have cleared this and written other messages, or have put another writer in its place. To return into the
     /// middle of a message would make its payload, which can be any bytes, a header.
     #[cold]
-    pub(crate) fn return_to(&mut self, before: Written) {
+    pub(crate) fn rollback(&mut self, before: Checkpoint) {
         let layout = self.layout.layout();
-        let mut whole = Written::NOTHING;
+        let mut whole = Checkpoint::START;
         for message in ControlMessages::with_layout(self.layout, self.as_bytes()).flatten() {
             if whole.bytes == before.bytes {
                 break;
@@ -264,17 +264,17 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
             let taken = layout.space(message.payload().len()).unwrap_or(usize::MAX);
             whole.bytes = whole.bytes.saturating_add(taken).min(self.written.bytes);
             #[cfg(sockets)]
-            if A::SENDABLE && is_scm_rights(message.level(), message.message_type()) {
+            if A::IS_NATIVE && is_scm_rights(message.level(), message.message_type()) {
                 whole.descriptors += message.payload().len() / size_of::<c_int>();
             }
         }
-        self.written = if whole.bytes == before.bytes { whole } else { Written::NOTHING };
+        self.written = if whole.bytes == before.bytes { whole } else { Checkpoint::START };
     }
 
     /// Safe code can send what a native writer holds, so plain bytes may not name descriptors or memory there.
     #[inline]
     fn refuse_unsafe_payload(&self, level: c_int, message_type: c_int) -> Result<(), PushError> {
-        if A::SENDABLE && is_unsafe_payload(level, message_type) {
+        if A::IS_NATIVE && is_unsafe_payload(level, message_type) {
             return Err(PushError::UnsafePayload { level, message_type });
         }
         Ok(())
@@ -285,7 +285,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();
         let Some(len) = layout.len(payload.len()) else { return Err(PushError::TooLong { payload: payload.len() }) };
-        let no_room = PushError::NoRoom { needed: len, available: self.available() };
+        let no_room = PushError::BufferTooSmall { needed: len, available: self.available() };
         let Some((header, room)) = self.place(len) else { return Err(no_room) };
         let taken = header.len() + room.len();
         write_header(layout, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
@@ -334,7 +334,7 @@ impl<'a> ControlWriter<'a> {
         let mut descriptors = descriptors.fuse();
         let expected = descriptors.size_hint().0;
         let len = self.admit_descriptors(expected, max)?;
-        let no_room = PushError::NoRoom { needed: len, available: self.available() };
+        let no_room = PushError::BufferTooSmall { needed: len, available: self.available() };
         let Some((header, room)) = self.place(len) else { return Err(no_room) };
         let taken = header.len() + room.len();
         write_header(Layout::NATIVE, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
@@ -396,7 +396,7 @@ impl<'a> ControlWriter<'a> {
         let payload = count.saturating_mul(SLOT);
         match (Layout::NATIVE.len(payload), self.available()) {
             (Some(len), available) if len <= available => Ok(len),
-            (Some(needed), available) => Err(PushError::NoRoom { needed, available }),
+            (Some(needed), available) => Err(PushError::BufferTooSmall { needed, available }),
             (None, _) => Err(PushError::TooLong { payload }),
         }
     }

@@ -101,15 +101,15 @@ impl LayoutChoice for Layout {
 mod sealed {
     pub trait Sealed {
         /// Whether what is written with this choice can be given to the system by safe code.
-        const SENDABLE: bool;
+        const IS_NATIVE: bool;
     }
 
     #[cfg(has_native_layout)]
     impl Sealed for super::Native {
-        const SENDABLE: bool = true;
+        const IS_NATIVE: bool = true;
     }
 
     impl Sealed for super::Layout {
-        const SENDABLE: bool = false;
+        const IS_NATIVE: bool = false;
     }
 }

@@ -52,13 +52,13 @@ pub const SCM_MAX_FD: usize = platform::SCM_MAX_FD;
 ///
 /// ```
 /// use ancillary::message::ScmRights;
-/// use ancillary::{ControlSpace, control_space};
+/// use ancillary::{ControlBuffer, control_space};
 /// use rustix::fd::OwnedFd;
 ///
 /// let (reader, writer) = rustix::pipe::pipe()?;
 /// let files: [OwnedFd; 2] = [rustix::io::dup(&reader)?, rustix::io::dup(&writer)?];
 ///
-/// let mut space = ControlSpace::<{ control_space!(ScmRights[2], ScmRights[2], ScmRights[1]) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(ScmRights[2], ScmRights[2], ScmRights[1]) }>::new();
 /// let mut control = space.writer();
 /// control.push(ScmRights(&files))?;
 /// control.push(ScmRights([&reader, &writer]))?;
@@ -131,47 +131,47 @@ impl<'fd, I: IntoIterator<Item: LendFd<'fd>>> EncodeMessage<'fd> for ScmRights<I
 ///
 /// Example: [`errno`](Self::errno).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NoDescriptor {
+pub struct DescriptorError {
     /// What the slot holds: a negative number.
-    pub slot: c_int,
+    pub raw: c_int,
 }
 
-impl NoDescriptor {
+impl DescriptorError {
     /// The error the slot stands for, if it is in the range of errors: from −1 to −4095.
     ///
     /// ```
-    /// use ancillary::message::NoDescriptor;
+    /// use ancillary::message::DescriptorError;
     /// use rustix::io::Errno;
     ///
-    /// let kept_back = NoDescriptor { slot: -Errno::PERM.raw_os_error() };
+    /// let kept_back = DescriptorError { raw: -Errno::PERM.raw_os_error() };
     /// assert_eq!(kept_back.errno(), Some(Errno::PERM));
-    /// assert_eq!(NoDescriptor { slot: i32::MIN }.errno(), None);
+    /// assert_eq!(DescriptorError { raw: i32::MIN }.errno(), None);
     /// ```
     pub const fn errno(self) -> Option<Errno> {
-        match self.slot {
-            -4095..=-1 => Some(Errno::from_raw_os_error(-self.slot)),
+        match self.raw {
+            -4095..=-1 => Some(Errno::from_raw_os_error(-self.raw)),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for NoDescriptor {
+impl fmt::Display for DescriptorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.errno() {
             Some(errno) => write!(f, "the slot holds no descriptor but an error: {errno}"),
-            None => write!(f, "the slot holds no descriptor but {}", self.slot),
+            None => write!(f, "the slot holds no descriptor but {}", self.raw),
         }
     }
 }
 
-impl Error for NoDescriptor {}
+impl Error for DescriptorError {}
 
 /// What a slot of four bytes holds.
 #[inline]
-pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd, NoDescriptor> {
+pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd, DescriptorError> {
     match c_int::from_ne_bytes(slot) {
         number @ 0.. => Ok(number),
-        slot => Err(NoDescriptor { slot }),
+        raw => Err(DescriptorError { raw }),
     }
 }
 
@@ -182,13 +182,13 @@ pub(crate) fn descriptor_number(slot: [u8; size_of::<c_int>()]) -> Result<RawFd,
 ///
 /// ```
 /// use ancillary::ControlMessage;
-/// use ancillary::message::{ControlKind, NoDescriptor, ScmRightsNumbers};
+/// use ancillary::message::{ControlKind, DescriptorError, ScmRightsNumbers};
 ///
 /// let payload = [5i32, -13].map(i32::to_ne_bytes).concat();
 /// let message = ControlMessage::new(ScmRightsNumbers::LEVEL, ScmRightsNumbers::TYPE, &payload);
 /// let mut numbers = message.decode::<ScmRightsNumbers>().unwrap()?;
 /// assert_eq!(numbers.next(), Some(Ok(5)));
-/// assert_eq!(numbers.next(), Some(Err(NoDescriptor { slot: -13 })));
+/// assert_eq!(numbers.next(), Some(Err(DescriptorError { raw: -13 })));
 /// assert_eq!(numbers.next(), None);
 /// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
@@ -232,7 +232,7 @@ impl<'m> DecodeMessage<'m> for ScmRightsNumbers<'m> {
 }
 
 impl Iterator for ScmRightsNumbers<'_> {
-    type Item = Result<RawFd, NoDescriptor>;
+    type Item = Result<RawFd, DescriptorError>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {

@@ -2,7 +2,7 @@
 
 #[cfg(linux_kernel)]
 use super::number::int_or_byte;
-use super::{ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, exactly};
+use super::{ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, payload_array};
 use crate::control::{ControlWriter, FixedPayload, PushError};
 use crate::platform;
 use core::ffi::c_int;
@@ -23,10 +23,10 @@ use core::net::Ipv4Addr;
 ///
 /// ```
 /// use ancillary::message::IpPktinfo;
-/// use ancillary::{ControlMessages, ControlSpace, control_space};
+/// use ancillary::{ControlMessages, ControlBuffer, control_space};
 /// use core::net::Ipv4Addr;
 ///
-/// let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(IpPktinfo) }>::new();
 /// let mut control = space.writer();
 /// control.push(IpPktinfo::from_source(Ipv4Addr::LOCALHOST))?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
@@ -82,7 +82,7 @@ impl EncodeMessage<'_> for IpPktinfo {
 impl DecodeMessage<'_> for IpPktinfo {
     #[inline]
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let [i0, i1, i2, i3, s0, s1, s2, s3, a0, a1, a2, a3] = *exactly::<{ Self::PAYLOAD_SIZE }>(payload)?;
+        let [i0, i1, i2, i3, s0, s1, s2, s3, a0, a1, a2, a3] = *payload_array::<{ Self::PAYLOAD_SIZE }>(payload)?;
         Ok(IpPktinfo {
             ifindex: u32::from_ne_bytes([i0, i1, i2, i3]),
             spec_dst: Ipv4Addr::new(s0, s1, s2, s3),

@@ -1,7 +1,7 @@
 //! Messages of IPv6: where a datagram came in or is to go out, and its traffic class.
 
 use super::number::{int_or_byte, kind_of_one_number, sent_as_one_number};
-use super::{ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, exactly};
+use super::{ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, payload_array};
 use crate::control::{ControlWriter, FixedPayload, PushError};
 use crate::platform;
 use core::ffi::c_int;
@@ -21,10 +21,10 @@ use core::net::Ipv6Addr;
 ///
 /// ```
 /// use ancillary::message::Ipv6Pktinfo;
-/// use ancillary::{ControlMessages, ControlSpace, control_space};
+/// use ancillary::{ControlMessages, ControlBuffer, control_space};
 /// use core::net::Ipv6Addr;
 ///
-/// let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(Ipv6Pktinfo) }>::new();
 /// let mut control = space.writer();
 /// control.push(Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST))?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
@@ -79,9 +79,9 @@ impl EncodeMessage<'_> for Ipv6Pktinfo {
 impl DecodeMessage<'_> for Ipv6Pktinfo {
     #[inline]
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let (addr, ifindex) = exactly::<{ Self::PAYLOAD_SIZE }>(payload)?.split_at(16);
-        let addr = Ipv6Addr::from(*exactly::<16>(addr)?);
-        Ok(Ipv6Pktinfo { addr, ifindex: u32::from_ne_bytes(*exactly(ifindex)?) })
+        let (addr, ifindex) = payload_array::<{ Self::PAYLOAD_SIZE }>(payload)?.split_at(16);
+        let addr = Ipv6Addr::from(*payload_array::<16>(addr)?);
+        Ok(Ipv6Pktinfo { addr, ifindex: u32::from_ne_bytes(*payload_array(ifindex)?) })
     }
 }
 

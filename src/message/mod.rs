@@ -9,7 +9,7 @@
 //! ```
 //! use ancillary::control::FixedPayload;
 //! use ancillary::message::{ControlKind, DecodeError, DecodeMessage, EncodeMessage, exactly};
-//! use ancillary::{ControlMessages, ControlSpace, ControlWriter, PushError, control_space};
+//! use ancillary::{ControlMessages, ControlBuffer, ControlWriter, PushError, control_space};
 //! use core::ffi::c_int;
 //!
 //! /// A message that this crate has never heard of.
@@ -33,11 +33,11 @@
 //!
 //! impl DecodeMessage<'_> for Priority {
 //!     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-//!         exactly(payload).map(|bytes| Priority(u32::from_ne_bytes(*bytes)))
+//!         payload_array(payload).map(|bytes| Priority(u32::from_ne_bytes(*bytes)))
 //!     }
 //! }
 //!
-//! let mut space = ControlSpace::<{ control_space!(Priority) }>::new();
+//! let mut space = ControlBuffer::<{ control_space!(Priority) }>::new();
 //! let mut control = space.writer();
 //! control.push(Priority(6))?;
 //!
@@ -71,7 +71,7 @@ pub use delivery::DeliveredOnRequest;
 #[cfg(sockets)]
 pub(crate) use descriptors::descriptor_number;
 #[cfg(sockets)]
-pub use descriptors::{LendFd, NoDescriptor, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
+pub use descriptors::{DescriptorError, LendFd, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
 #[cfg(ip_pktinfo)]
 pub use ipv4::IpPktinfo;
 #[cfg(linux_kernel)]
@@ -159,7 +159,7 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 /// ```
 /// use ancillary::message::{DecodeError, exactly};
 ///
-/// assert_eq!(exactly::<4>(&[1, 2]), Err(DecodeError::WrongLength { expected: 4, actual: 2 }));
+/// assert_eq!(payload_array::<4>(&[1, 2]), Err(DecodeError::WrongLength { expected: 4, actual: 2 }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -194,11 +194,11 @@ pub enum DecodeError {
 /// ```
 /// use ancillary::message::exactly;
 ///
-/// assert_eq!(exactly(&[1, 2]), Ok(&[1, 2]));
-/// assert!(exactly::<4>(&[1, 2]).is_err());
+/// assert_eq!(payload_array(&[1, 2]), Ok(&[1, 2]));
+/// assert!(payload_array::<4>(&[1, 2]).is_err());
 /// ```
 #[inline]
-pub fn exactly<const SIZE: usize>(payload: &[u8]) -> Result<&[u8; SIZE], DecodeError> {
+pub fn payload_array<const SIZE: usize>(payload: &[u8]) -> Result<&[u8; SIZE], DecodeError> {
     payload.try_into().map_err(|_| DecodeError::WrongLength { expected: SIZE, actual: payload.len() })
 }
 
@@ -228,20 +228,20 @@ impl<'a> ControlWriter<'a> {
     ///
     /// ```
     /// use ancillary::message::ScmRights;
-    /// use ancillary::{ControlSpace, control_space};
+    /// use ancillary::{ControlBuffer, control_space};
     ///
     /// let (reader, writer) = rustix::pipe::pipe()?;
-    /// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+    /// let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
     /// let mut control = space.writer();
     /// control.push(ScmRights([&reader, &writer]))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
     pub fn push(&mut self, message: impl EncodeMessage<'a>) -> Result<(), PushError> {
-        let before = self.written();
+        let before = self.checkpoint();
         let pushed = message.push_to(self);
         if pushed.is_err() {
-            self.return_to(before);
+            self.rollback(before);
         }
         pushed
     }

@@ -1,6 +1,6 @@
 //! What the many messages that are one number have in common.
 
-use super::{DecodeError, exactly};
+use super::{DecodeError, payload_array};
 use core::ffi::c_int;
 
 /// The number in a payload that is an `int`, or one byte: systems differ, and one kernel does for the two directions.
@@ -8,7 +8,7 @@ use core::ffi::c_int;
 pub(super) fn int_or_byte(payload: &[u8]) -> Result<c_int, DecodeError> {
     match payload {
         [byte] => Ok(c_int::from(*byte)),
-        _ => exactly(payload).map(|int| c_int::from_ne_bytes(*int)),
+        _ => payload_array(payload).map(|int| c_int::from_ne_bytes(*int)),
     }
 }
 
@@ -35,7 +35,7 @@ macro_rules! message_of_one_number {
         impl $crate::message::DecodeMessage<'_> for $name {
             #[inline]
             fn decode(payload: &[u8]) -> Result<Self, $crate::message::DecodeError> {
-                $crate::message::exactly(payload).map(|number| $name(<$number>::from_ne_bytes(*number)))
+                $crate::message::payload_array(payload).map(|number| $name(<$number>::from_ne_bytes(*number)))
             }
         }
     };

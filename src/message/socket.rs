@@ -1,8 +1,8 @@
 //! Linux's own messages of level `SOL_SOCKET` on UNIX-domain sockets: about the sender.
 
 use super::{
-    ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, EncodeMessage, NoDescriptor, descriptor_number,
-    exactly,
+    ControlKind, DecodeError, DecodeMessage, DeliveredOnRequest, DescriptorError, EncodeMessage, descriptor_number,
+    payload_array,
 };
 use crate::control::{ControlWriter, FixedPayload, ListPayload, PushError};
 use crate::platform;
@@ -33,9 +33,9 @@ use rustix::fd::RawFd;
 ///
 /// ```
 /// use ancillary::message::ScmCredentials;
-/// use ancillary::{ControlMessages, ControlSpace, control_space};
+/// use ancillary::{ControlMessages, ControlBuffer, control_space};
 ///
-/// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(ScmCredentials) }>::new();
 /// let mut control = space.writer();
 /// control.push(ScmCredentials::of_this_process())?;
 /// let message = ControlMessages::new(control.as_bytes()).next().unwrap()?;
@@ -84,13 +84,13 @@ impl EncodeMessage<'_> for ScmCredentials {
 impl DecodeMessage<'_> for ScmCredentials {
     #[inline]
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let payload = exactly::<{ Self::PAYLOAD_SIZE }>(payload)?;
+        let payload = payload_array::<{ Self::PAYLOAD_SIZE }>(payload)?;
         let (pid, ids) = payload.split_at(4);
         let (uid, gid) = ids.split_at(4);
         Ok(ScmCredentials {
-            pid: i32::from_ne_bytes(*exactly(pid)?),
-            uid: u32::from_ne_bytes(*exactly(uid)?),
-            gid: u32::from_ne_bytes(*exactly(gid)?),
+            pid: i32::from_ne_bytes(*payload_array(pid)?),
+            uid: u32::from_ne_bytes(*payload_array(uid)?),
+            gid: u32::from_ne_bytes(*payload_array(gid)?),
         })
     }
 }
@@ -106,17 +106,17 @@ impl DecodeMessage<'_> for ScmCredentials {
 /// Source: Linux `net/core/scm.c`, `scm_pidfd_recv`.
 ///
 /// ```
-/// use ancillary::message::{DecodeMessage, NoDescriptor, ScmPidfd};
+/// use ancillary::message::{DecodeMessage, DescriptorError, ScmPidfd};
 ///
 /// assert_eq!(ScmPidfd::decode(&9i32.to_ne_bytes())?.number, Ok(9));
-/// assert_eq!(ScmPidfd::decode(&(-24i32).to_ne_bytes())?.number, Err(NoDescriptor { slot: -24 }));
+/// assert_eq!(ScmPidfd::decode(&(-24i32).to_ne_bytes())?.number, Err(DescriptorError { raw: -24 }));
 /// # Ok::<(), ancillary::message::DecodeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[doc(alias = "SCM_PIDFD")]
 pub struct ScmPidfd {
     /// The number of the descriptor.
-    pub number: Result<RawFd, NoDescriptor>,
+    pub number: Result<RawFd, DescriptorError>,
 }
 
 impl ControlKind for ScmPidfd {
@@ -137,7 +137,7 @@ impl FixedPayload for ScmPidfd {
 impl DecodeMessage<'_> for ScmPidfd {
     #[inline]
     fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        exactly(payload).map(|slot| ScmPidfd { number: descriptor_number(*slot) })
+        payload_array(payload).map(|slot| ScmPidfd { number: descriptor_number(*slot) })
     }
 }
 

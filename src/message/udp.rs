@@ -26,9 +26,9 @@ use core::num::{NonZero, TryFromIntError};
 ///
 /// ```
 /// use ancillary::message::{UdpGro, UdpSegment};
-/// use ancillary::{ControlSpace, control_space};
+/// use ancillary::{ControlBuffer, control_space};
 ///
-/// let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(UdpSegment) }>::new();
 /// let mut control = space.writer();
 /// control.push(UdpSegment(1200))?;
 ///

@@ -1,4 +1,4 @@
-use super::{Received, ReceivedMessage};
+use super::{Received, ReceivedWithData};
 use crate::socket::{self, RecvOptions, RecvRoom, RecvSlot};
 use core::fmt;
 use core::iter::FusedIterator;
@@ -56,7 +56,7 @@ use rustix::net::RecvFlags;
 /// # #[cfg(target_os = "linux")] {
 /// use ancillary::message::ScmCredentials;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE, set_delivery};
-/// use ancillary::{ControlSpace, control_space, recvmmsg};
+/// use ancillary::{ControlBuffer, control_space, recvmmsg};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 ///
@@ -66,7 +66,7 @@ use rustix::net::RecvFlags;
 /// // All memory is the caller's, and laid out once.
 /// let mut buffers = [[0; 16]; 4];
 /// let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-/// let mut spaces = [const { ControlSpace::<{ control_space!(ScmCredentials) }>::new() }; 4];
+/// let mut spaces = [const { ControlBuffer::<{ control_space!(ScmCredentials) }>::new() }; 4];
 /// let mut rooms: Vec<_> =
 ///     slices.iter_mut().zip(&mut spaces).map(|(slices, space)| RecvRoom::new(slices, space)).collect();
 /// let mut slots = [const { RecvSlot::new() }; 4];
@@ -154,7 +154,7 @@ impl<'b> ReceivedBatch<'b> {
     /// `index` is one of this batch that was not yielded, and what is returned is the only owner of its descriptors, or
     /// is forgotten.
     #[inline]
-    unsafe fn message(&self, index: usize) -> ReceivedMessage<'b> {
+    unsafe fn message(&self, index: usize) -> ReceivedWithData<'b> {
         // SAFETY: there are `count` slots and more, borrowed for `'b`.
         let slot = unsafe { self.slots.add(index).as_ref() };
         // SAFETY: there are `count` rooms and more, borrowed exclusively for `'b`; nobody else has a reference to this
@@ -163,9 +163,9 @@ impl<'b> ReceivedBatch<'b> {
         // SAFETY: the call with both has said that it received this message.
         let (filled, bytes) = unsafe { slot.filled(room) };
         // SAFETY: the system has filled it in that call, and the caller promises that there is no other owner.
-        let (mut received, data) = unsafe { Received::of_filled(filled, bytes, self.flags) };
+        let (mut received, data) = unsafe { Received::from_call(filled, bytes, self.flags) };
         received.own_nothing_of_the_internet();
-        ReceivedMessage::of_slices(received, data)
+        ReceivedWithData::of_slices(received, data)
     }
 
     /// Sets close-on-exec where the system could not do it while receiving.
@@ -180,10 +180,10 @@ impl<'b> ReceivedBatch<'b> {
 }
 
 impl<'b> Iterator for ReceivedBatch<'b> {
-    type Item = ReceivedMessage<'b>;
+    type Item = ReceivedWithData<'b>;
 
     #[inline]
-    fn next(&mut self) -> Option<ReceivedMessage<'b>> {
+    fn next(&mut self) -> Option<ReceivedWithData<'b>> {
         if self.next == self.count {
             return None;
         }

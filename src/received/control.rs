@@ -1,6 +1,6 @@
 use super::descriptors::{DescriptorSlots, SLOT, first_error};
 use super::walk::Walk;
-use super::{Messages, NoDescriptor, RawMessages, TakeDescriptors, TakeMessages};
+use super::{DescriptorError, Messages, RawMessages, TakeDescriptors, TakeMessages};
 use crate::control::uninit;
 use crate::layout::Layout;
 use crate::message::{DecodeError, DecodeMessage, ScmRights};
@@ -15,7 +15,7 @@ const NATIVE: Layout = Layout::NATIVE;
 /// The control messages that a call has received: the owner of every descriptor in them.
 ///
 /// It is a part of whatever stands for what was received: [`Received`](crate::Received),
-/// [`ReceivedMessage`](super::ReceivedMessage). Both dereference to it.
+/// [`ReceivedWithData`](super::ReceivedWithData). Both dereference to it.
 ///
 /// *Looking* ([`messages`](Self::messages), [`raw_messages`](Self::raw_messages), [`find`](Self::find)) borrows, as often
 /// as the caller likes. *Taking* ([`take_messages`](Self::take_messages), [`take_descriptors`](Self::take_descriptors),
@@ -51,12 +51,12 @@ impl<'c> ReceivedControl<'c> {
     /// Returns how many bytes of the control buffer were filled (`msg_controllen`).
     ///
     /// ```
-    /// # use ancillary::control::ControlMemory;
+    /// # use ancillary::control::ControlSliceMut;
     /// # use ancillary::recvmsg;
     /// # use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// # rustix::io::write(&there, b"data")?;
-    /// let mut received = recvmsg(&here, &mut [], ControlMemory::none(), RecvFlags::empty())?;
+    /// let mut received = recvmsg(&here, &mut [], ControlSliceMut::none(), RecvFlags::empty())?;
     /// assert_eq!(received.control_len(), 0);
     /// assert_eq!(received.control_bytes(), b"");
     /// # Ok::<(), rustix::io::Errno>(())
@@ -81,7 +81,7 @@ impl<'c> ReceivedControl<'c> {
             let mut walk = unsafe { Walk::new(self.control.get(at..).unwrap_or_default()) };
             let message = match walk.next() {
                 Some(Ok(message)) => message,
-                Some(Err(_)) => match walk.take_clamped() {
+                Some(Err(_)) => match walk.take_truncated() {
                     Some(message) => message,
                     None => {
                         // The header that makes no sense stays: a reader finds the same error there.
@@ -111,13 +111,13 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::message::ScmRights;
-    /// # use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
+    /// # use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     /// # let (reader, writer) = rustix::pipe::pipe()?;
-    /// # let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+    /// # let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
     /// # let mut control = space.writer();
     /// # control.push(ScmRights([writer.as_fd()]))?;
     /// # sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
@@ -144,13 +144,13 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::message::ScmRights;
-    /// # use ancillary::{ControlSpace, control_space, recvmsg, sendmsg};
+    /// # use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     /// # let (reader, writer) = rustix::pipe::pipe()?;
-    /// # let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+    /// # let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
     /// # let mut control = space.writer();
     /// # control.push(ScmRights([writer.as_fd()]))?;
     /// # sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
@@ -176,7 +176,7 @@ impl<'c> ReceivedControl<'c> {
     /// ```
     /// # #[cfg(target_os = "linux")] {
     /// use ancillary::message::ScmCredentials;
-    /// use ancillary::{ControlSpace, control_space, recvmsg};
+    /// use ancillary::{ControlBuffer, control_space, recvmsg};
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::sockopt::set_socket_passcred;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
@@ -184,7 +184,7 @@ impl<'c> ReceivedControl<'c> {
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// set_socket_passcred(&here, true)?;
     /// rustix::io::write(&there, b"data")?;
-    /// let (mut data, mut space) = ([0; 4], ControlSpace::<{ control_space!(ScmCredentials) }>::new());
+    /// let (mut data, mut space) = ([0; 4], ControlBuffer::<{ control_space!(ScmCredentials) }>::new());
     /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
     /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
     /// # }
@@ -223,18 +223,18 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// # Errors
     ///
-    /// [`NoDescriptor`] if a slot holds an error in the place of a descriptor. Nothing was taken then: this still owns every
+    /// [`DescriptorError`] if a slot holds an error in the place of a descriptor. Nothing was taken then: this still owns every
     /// descriptor, and [`messages`](Self::messages) shows which slot it is.
     ///
     /// ```
     /// # use ancillary::message::ScmRights;
-    /// # use ancillary::{ControlSpace, control_space, recvmsg, sendmsg};
+    /// # use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     /// # let (reader, writer) = rustix::pipe::pipe()?;
-    /// # let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+    /// # let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
     /// # let mut control = space.writer();
     /// # control.push(ScmRights([writer.as_fd()]))?;
     /// # sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
@@ -246,11 +246,11 @@ impl<'c> ReceivedControl<'c> {
     /// ```
     // Always inline: a `Received` whose address is taken is copied. The benchmark row `pass 1`.
     #[inline(always)]
-    pub fn take_descriptors(&mut self) -> Result<TakeDescriptors<'_>, NoDescriptor> {
+    pub fn take_descriptors(&mut self) -> Result<TakeDescriptors<'_>, DescriptorError> {
         let control = &*self.control;
         // SAFETY: `new` was promised that the system has written the messages.
         let (start, mut walk) = unsafe { (Walk::new(control), Walk::new(control)) };
-        let first = if self.owns { walk.next_or_clamped() } else { None };
+        let first = if self.owns { walk.next_or_truncated() } else { None };
         let (rights, rest, later) = match first {
             None => (&[][..], None, 0),
             // Nearly always there is one message, and nothing after it.
@@ -271,9 +271,9 @@ impl<'c> ReceivedControl<'c> {
 
     /// The error in the first slot that holds one in the place of a descriptor.
     #[inline]
-    pub(super) fn first_error(&self) -> Option<NoDescriptor> {
+    pub(super) fn first_error(&self) -> Option<DescriptorError> {
         let mut walk = self.walk();
-        while let Some(message) = walk.next_or_clamped().filter(|_| self.owns) {
+        while let Some(message) = walk.next_or_truncated().filter(|_| self.owns) {
             if platform::holds_received_descriptors(message.level(), message.message_type()) {
                 let error = first_error(message.payload());
                 if error.is_some() {
@@ -293,7 +293,7 @@ impl<'c> ReceivedControl<'c> {
     /// Sets close-on-exec where the system could not do it while receiving.
     pub(super) fn set_close_on_exec(&mut self) -> Result<(), rustix::io::Errno> {
         let mut walk = self.walk();
-        while let Some(message) = walk.next_or_clamped().filter(|_| self.owns) {
+        while let Some(message) = walk.next_or_truncated().filter(|_| self.owns) {
             if platform::holds_received_descriptors(message.level(), message.message_type()) {
                 // SAFETY: this owns them, and is borrowed.
                 let slots = unsafe { DescriptorSlots::<rustix::fd::BorrowedFd<'_>>::new(message.payload()) };
@@ -312,9 +312,9 @@ impl<'c> ReceivedControl<'c> {
 ///
 /// A slot holds an error.
 #[cold]
-fn rights_in(mut walk: Walk<'_>) -> Result<usize, NoDescriptor> {
+fn rights_in(mut walk: Walk<'_>) -> Result<usize, DescriptorError> {
     let mut count = 0;
-    while let Some(message) = walk.next_or_clamped() {
+    while let Some(message) = walk.next_or_truncated() {
         if message.is::<ScmRights>() {
             if let Some(error) = first_error(message.payload()) {
                 return Err(error);

@@ -1,4 +1,4 @@
-use super::NoDescriptor;
+use super::DescriptorError;
 use crate::message::descriptor_number;
 use core::ffi::c_int;
 use core::fmt;
@@ -158,18 +158,18 @@ fn has_error_in_fours(fours: &[u8]) -> bool {
 
 /// The error of the first slot that holds one.
 #[inline]
-pub(super) fn first_error(payload: &[u8]) -> Option<NoDescriptor> {
+pub(super) fn first_error(payload: &[u8]) -> Option<DescriptorError> {
     if has_error(payload) { find_error(payload) } else { None }
 }
 
 #[cold]
-fn find_error(payload: &[u8]) -> Option<NoDescriptor> {
+fn find_error(payload: &[u8]) -> Option<DescriptorError> {
     let slots = payload.chunks_exact(SLOT).filter_map(|slot| slot.first_chunk());
     slots.copied().map(descriptor_number).find_map(Result::err)
 }
 
 impl<F: Descriptor> Iterator for DescriptorSlots<'_, F> {
-    type Item = Result<F, NoDescriptor>;
+    type Item = Result<F, DescriptorError>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {

@@ -1,8 +1,8 @@
-use super::{Received, ReceivedMessage};
-use crate::socket::RecvHeader;
+use super::{Received, ReceivedWithData};
+use crate::socket::RecvMsgHdr;
 use rustix::net::RecvFlags;
 
-impl<'d, 'c> RecvHeader<'d, 'c> {
+impl<'d, 'c> RecvMsgHdr<'d, 'c> {
     /// The owner of what a call on this header has received. `bytes` is what the call returned, `flags` what it was
     /// given.
     ///
@@ -21,7 +21,7 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
         // SAFETY: the caller promises that a call has succeeded.
         let filled = unsafe { self.into_filled() };
         // SAFETY: the system has filled it in that call, and the caller promises that nobody else owns what is in it.
-        let (mut received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
+        let (mut received, _) = unsafe { Received::from_call(filled, bytes, flags) };
         received.own_nothing_of_the_internet();
         received
     }
@@ -32,18 +32,18 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     ///
     /// As [`into_received`](Self::into_received). A request of a ring that selects one of the ring's buffers
     /// (`IOSQE_BUFFER_SELECT`) is not such a call: its data is not in the header's slices, so
-    /// [`data`](ReceivedMessage::data) would be what was there before.
+    /// [`data`](ReceivedWithData::data) would be what was there before.
     ///
     /// ```
-    /// use ancillary::control::ControlMemory;
-    /// use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
+    /// use ancillary::control::ControlSliceMut;
+    /// use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, recvmsg_raw};
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
     ///
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// let mut data = [0; 16];
     /// let mut slices = [IoSliceMut::new(&mut data)];
-    /// let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+    /// let mut header = RecvMsgHdr::new(&mut slices, ControlSliceMut::none());
     /// for sent in [&b"data"[..], b"more of it"] {
     ///     rustix::io::write(&there, sent)?;
     ///     // SAFETY: the header is prepared, lives until after the call, and stays where it is.
@@ -55,12 +55,12 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
     #[inline]
-    pub unsafe fn received(&mut self, bytes: usize, flags: RecvFlags) -> ReceivedMessage<'_> {
+    pub unsafe fn received(&mut self, bytes: usize, flags: RecvFlags) -> ReceivedWithData<'_> {
         // SAFETY: the caller promises that a call has succeeded.
         let filled = unsafe { self.filled() };
         // SAFETY: the system has filled it in that call, and the caller promises that nobody else owns what is in it.
-        let (mut received, data) = unsafe { Received::of_filled(filled, bytes, flags) };
+        let (mut received, data) = unsafe { Received::from_call(filled, bytes, flags) };
         received.own_nothing_of_the_internet();
-        ReceivedMessage::of_slices(received, data)
+        ReceivedWithData::of_slices(received, data)
     }
 }

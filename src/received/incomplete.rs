@@ -1,4 +1,4 @@
-use super::NoDescriptor;
+use super::DescriptorError;
 use core::error::Error;
 use core::fmt;
 
@@ -14,8 +14,8 @@ use core::fmt;
 /// let (mut data, mut control) = ([0; 4], [0; 64]);
 /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut control, RecvFlags::empty())?;
 /// let incomplete = received.complete().expect_err("a byte is lost");
-/// assert!(incomplete.data && !incomplete.control && incomplete.slot.is_none());
-/// assert_eq!((incomplete.control_len, incomplete.control_room), (0, 64));
+/// assert!(incomplete.data && !incomplete.control && incomplete.descriptor.is_none());
+/// assert_eq!((incomplete.control_len, incomplete.control_capacity), (0, 64));
 /// assert_eq!(incomplete.to_string(), "the data was truncated");
 /// # Ok::<(), rustix::io::Errno>(())
 /// ```
@@ -29,15 +29,15 @@ pub struct Incomplete {
     /// the table of descriptors was full, or a security module kept a descriptor back.
     ///
     /// Linux reports all of these in the same way. If it left room for more
-    /// ([`control_len`](Self::control_len), [`control_room`](Self::control_room)), a longer buffer does not help.
+    /// ([`control_len`](Self::control_len), [`control_capacity`](Self::control_capacity)), a longer buffer does not help.
     #[doc(alias = "MSG_CTRUNC")]
     pub control: bool,
     /// How many bytes of the control buffer were filled.
     pub control_len: usize,
     /// How many bytes of control buffer the call was given.
-    pub control_room: usize,
+    pub control_capacity: usize,
     /// The error in the first slot that holds one in the place of a descriptor, which Linux does not report as truncation.
-    pub slot: Option<NoDescriptor>,
+    pub descriptor: Option<DescriptorError>,
 }
 
 impl fmt::Display for Incomplete {
@@ -48,15 +48,15 @@ impl fmt::Display for Incomplete {
             separator = ", and ";
         }
         if self.control {
-            let Self { control_len, control_room, .. } = self;
+            let Self { control_len, control_capacity, .. } = self;
             write!(
                 f,
-                "{separator}control messages or descriptors were lost ({control_len} of {control_room} bytes used)"
+                "{separator}control messages or descriptors were lost ({control_len} of {control_capacity} bytes used)"
             )?;
             separator = ", and ";
         }
-        match self.slot {
-            Some(slot) => write!(f, "{separator}{slot}"),
+        match self.descriptor {
+            Some(error) => write!(f, "{separator}{error}"),
             None => Ok(()),
         }
     }

@@ -2,7 +2,7 @@ use super::descriptors::{Descriptor, DescriptorSlots, Descriptors, DescriptorsOr
 use super::walk::Walk;
 use crate::control::{ControlError, ControlMessage};
 #[cfg(linux_kernel)]
-use crate::message::{ControlKind, NoDescriptor, ScmCredentials, ScmPidfd, ScmSecurity};
+use crate::message::{ControlKind, DescriptorError, ScmCredentials, ScmPidfd, ScmSecurity};
 use crate::platform;
 use core::fmt;
 use core::iter::FusedIterator;
@@ -30,7 +30,7 @@ pub enum Message<'m, F: Descriptor = OwnedFd> {
     /// A descriptor for the process of the sender, which the system adds; or why it could not. Linux 6.5.
     #[cfg(linux_kernel)]
     #[doc(alias = "SCM_PIDFD")]
-    ScmPidfd(Result<F, NoDescriptor>),
+    ScmPidfd(Result<F, DescriptorError>),
     /// Who the sender is. (One that was truncated is [`Other`](Message::Other).) Linux.
     #[cfg(linux_kernel)]
     #[doc(alias = "SCM_CREDENTIALS")]
@@ -109,24 +109,24 @@ impl<'r> Messages<'r> {
     /// with every kind but `SCM_RIGHTS`, which it delivers whole or not at all.
     ///
     /// ```
-    /// # use ancillary::{ControlSpace, recvmsg};
+    /// # use ancillary::{ControlBuffer, recvmsg};
     /// # use rustix::io::IoSliceMut;
     /// # use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     /// # rustix::io::write(&there, b"data")?;
-    /// # let (mut data, mut space) = ([0; 16], ControlSpace::<64>::new());
+    /// # let (mut data, mut space) = ([0; 16], ControlBuffer::<64>::new());
     /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty())?;
     /// let mut messages = received.messages();
     /// while let Some(message) = messages.next() {
-    ///     match message.or_else(|error| messages.clamped().ok_or(error)) {
+    ///     match message.or_else(|error| messages.truncated_message().ok_or(error)) {
     ///         Ok(message) => println!("{message:?}"),
     ///         Err(error) => println!("{error}"),
     ///     }
     /// }
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
-    pub fn clamped(&mut self) -> Option<Message<'r, BorrowedFd<'r>>> {
-        let message = self.walk.take_clamped()?;
+    pub fn truncated_message(&mut self) -> Option<Message<'r, BorrowedFd<'r>>> {
+        let message = self.walk.take_truncated()?;
         // SAFETY: the walk is over what `new` was promised.
         Some(unsafe { Message::of(message, self.has_descriptors) })
     }
@@ -172,9 +172,9 @@ impl<'r> RawMessages<'r> {
     /// Returns the message that claims too much, with what is really there, after a
     /// [`ControlError::LengthBeyondBuffer`]. `None` at any other time, and the second time.
     ///
-    /// Example: [`Messages::clamped`].
-    pub fn clamped(&mut self) -> Option<ControlMessage<'r>> {
-        self.walk.take_clamped()
+    /// Example: [`Messages::truncated_message`].
+    pub fn truncated_message(&mut self) -> Option<ControlMessage<'r>> {
+        self.walk.take_truncated()
     }
 }
 
@@ -201,7 +201,7 @@ impl fmt::Debug for RawMessages<'_> {
 /// Dropping this closes the descriptors of the messages that it has not yielded. Forgetting it leaks them.
 ///
 /// It yields `Err` once, and then ends, if the buffer holds something that is not a message. Descriptors in a message that
-/// claims more than there is are [`clamped`](Self::clamped), or closed.
+/// claims more than there is are [`clamped`](Self::truncated_message), or closed.
 ///
 /// Example: [`Received`](crate::Received).
 #[must_use = "dropping it closes every descriptor that arrived"]
@@ -235,9 +235,9 @@ impl<'r> TakeMessages<'r> {
     /// Returns the message that claims too much, with what is really there, after a
     /// [`ControlError::LengthBeyondBuffer`]. `None` at any other time, and the second time.
     ///
-    /// Example: [`Messages::clamped`].
-    pub fn clamped(&mut self) -> Option<Message<'r>> {
-        let message = self.walk.take_clamped()?;
+    /// Example: [`Messages::truncated_message`].
+    pub fn truncated_message(&mut self) -> Option<Message<'r>> {
+        let message = self.walk.take_truncated()?;
         // SAFETY: the walk is over what `new` was promised, and gives every message out once.
         Some(unsafe { Message::of(message, self.owns) })
     }
@@ -247,7 +247,7 @@ impl<'r> TakeMessages<'r> {
     #[inline]
     fn next_rights(&mut self) -> Option<DescriptorSlots<'r>> {
         while self.owns {
-            let message = self.walk.next_or_clamped()?;
+            let message = self.walk.next_or_truncated()?;
             if platform::holds_received_descriptors(message.level(), message.message_type()) {
                 // SAFETY: the walk is over what `new` was promised, and gives every message out once.
                 let slots = unsafe { DescriptorSlots::new(message.payload()) };

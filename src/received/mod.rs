@@ -23,7 +23,7 @@
 //!   there, another thread that forks at that moment still inherits it. [`RecvOptions::inheritable`](crate::socket::RecvOptions::inheritable)
 //!   opts out. ([Families that refuse the kernel's flag](recvmsg#sockets-of-other-families) pass no
 //!   descriptors.)
-//! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`NoDescriptor`], and
+//! - *A slot without a descriptor* holds a negative number, usually an error. It is a value, [`DescriptorError`], and
 //!   never a descriptor. A message with such a slot is a [`Message::ScmRightsWithErrors`], so that the code for
 //!   [`Message::ScmRights`] has none to handle, and [`take_descriptors`](ReceivedControl::take_descriptors) refuses it.
 //! - *`MSG_PEEK`*: on Linux every peek installs new descriptors, so they are owned like any other, and the same message
@@ -32,7 +32,7 @@
 //!   (zeros on Apple's, kernel pointers on FreeBSD and NetBSD): nothing is owned, and the message is
 //!   [`Message::Other`].
 //! - *Room for one can be room for two*: padding is room to a kernel. All that fit are owned and handed over. For
-//!   exactly one, on Linux: a `ControlSpace::<{ control_len!(ScmRights[1]) }>` has no padding;
+//!   exactly one, on Linux: a `ControlBuffer::<{ control_len!(ScmRights[1]) }>` has no padding;
 //!   [`complete`](Received::complete) fails if there were more; the first of
 //!   [`take_descriptors`](ReceivedControl::take_descriptors) is `None` if there was none.
 //! - *Truncation*: on Linux what fits is delivered and the rest closed by the kernel. An exhausted descriptor table
@@ -70,16 +70,16 @@ mod receive;
 mod walk;
 mod with_data;
 
-pub use crate::message::NoDescriptor;
+pub use crate::message::DescriptorError;
 pub use batch::{ReceivedBatch, recvmmsg};
 pub use control::ReceivedControl;
 pub use descriptors::{Descriptor, DescriptorSlots, Descriptors};
 pub use incomplete::Incomplete;
 pub use messages::{Message, Messages, RawMessages, TakeDescriptors, TakeMessages};
 pub use receive::recvmsg;
-pub use with_data::ReceivedMessage;
+pub use with_data::ReceivedWithData;
 
-use crate::control::ControlMemory;
+use crate::control::ControlSliceMut;
 use crate::socket::{Filled, Slice, without_echo};
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -92,7 +92,7 @@ use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 ///
 /// ```
 /// use ancillary::message::ScmRights;
-/// use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
+/// use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
 /// use rustix::fd::AsFd;
 /// use rustix::io::{IoSlice, IoSliceMut};
 /// use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -100,7 +100,7 @@ use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
 /// let (reader, writer) = rustix::pipe::pipe()?;
 ///
-/// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
 /// let mut control = space.writer();
 /// control.push(ScmRights([writer.as_fd()]))?;
 /// sendmsg(&there, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty())?;
@@ -127,7 +127,7 @@ pub struct Received<'c> {
     address: Option<SocketAddrAny>,
     control: ReceivedControl<'c>,
     /// How many bytes of control buffer the call was given.
-    control_room: usize,
+    control_capacity: usize,
 }
 
 impl<'c> Received<'c> {
@@ -137,7 +137,7 @@ impl<'c> Received<'c> {
     /// that it has filled, at any address: as many bytes as the lesser of `msg_controllen` and the length of the buffer.
     /// (NetBSD's `msg_controllen` may be more than the buffer has, and its `flags` are those that the call was given as
     /// well.) For calls on a header of this crate, use
-    /// [`RecvHeader::into_received`](crate::socket::RecvHeader::into_received).
+    /// [`RecvMsgHdr::into_received`](crate::socket::RecvMsgHdr::into_received).
     ///
     /// # Safety
     ///
@@ -159,14 +159,14 @@ impl<'c> Received<'c> {
         bytes: usize,
         flags: ReturnFlags,
         address: Option<SocketAddrAny>,
-        control: impl Into<ControlMemory<'c>>,
+        control: impl Into<ControlSliceMut<'c>>,
     ) -> Received<'c> {
         // SAFETY: only zeros are written to it.
         let control = unsafe { control.into().into_uninit() };
         // SAFETY: the caller's promise.
         let control = unsafe { ReceivedControl::new(control, true) };
-        let (flags, control_room) = (without_echo(flags, RecvFlags::empty()), control.control_len());
-        Received { bytes, flags, address, control, control_room }
+        let (flags, control_capacity) = (without_echo(flags, RecvFlags::empty()), control.control_len());
+        Received { bytes, flags, address, control, control_capacity }
     }
 
     /// The owner of what a call with these flags has filled, and the slices with the data.
@@ -175,17 +175,17 @@ impl<'c> Received<'c> {
     ///
     /// A call of this process has filled it, and nobody else owns what is in it.
     #[inline]
-    pub(crate) unsafe fn of_filled<'d>(
+    pub(crate) unsafe fn from_call<'d>(
         filled: Filled<'d, 'c>,
         bytes: usize,
         flags: RecvFlags,
     ) -> (Received<'c>, &'d mut [Slice<'d>]) {
-        let Filled { data, control, control_room, address, flags: returned } = filled;
+        let Filled { data, control, control_capacity, address, flags: returned } = filled;
         let returned = without_echo(ReturnFlags::from_bits_retain(returned), flags);
         let owns = brings_descriptors(flags);
         // SAFETY: the caller's promise.
         let control = unsafe { ReceivedControl::new(control, owns) };
-        (Received { bytes, flags: returned, address, control, control_room }, data)
+        (Received { bytes, flags: returned, address, control, control_capacity }, data)
     }
 
     /// Owns nothing if the sender's address says that no descriptor has come with what it sent, so that `drop` need not look:
@@ -227,7 +227,7 @@ impl<'c> Received<'c> {
     /// Returns the part of `data` that was filled, if `data` was the only slice given: its first [`bytes`](Self::bytes).
     ///
     /// ```
-    /// use ancillary::control::ControlMemory;
+    /// use ancillary::control::ControlSliceMut;
     /// use ancillary::recvmsg;
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
@@ -235,7 +235,7 @@ impl<'c> Received<'c> {
     /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// rustix::io::write(&there, b"four")?;
     /// let mut data = [0; 16];
-    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlMemory::none(), RecvFlags::empty())?;
+    /// let received = recvmsg(&here, &mut [IoSliceMut::new(&mut data)], ControlSliceMut::none(), RecvFlags::empty())?;
     /// assert_eq!(received.filled(&data), b"four");
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
@@ -274,8 +274,8 @@ impl<'c> Received<'c> {
     ///
     /// Example: [`Incomplete`].
     #[inline]
-    pub const fn control_room(&self) -> usize {
-        self.control_room
+    pub const fn control_capacity(&self) -> usize {
+        self.control_capacity
     }
 
     /// Returns what did not arrive, or `None` if all of it did.
@@ -283,13 +283,13 @@ impl<'c> Received<'c> {
     /// Example: [`Incomplete`].
     pub fn incomplete(&self) -> Option<Incomplete> {
         let (data, control) = (self.data_truncated(), self.control_truncated());
-        let slot = self.control.first_error();
-        (data || control || slot.is_some()).then_some(Incomplete {
+        let descriptor = self.control.first_error();
+        (data || control || descriptor.is_some()).then_some(Incomplete {
             data,
             control,
             control_len: self.control.control_len(),
-            control_room: self.control_room,
-            slot,
+            control_capacity: self.control_capacity,
+            descriptor,
         })
     }
 
@@ -329,8 +329,8 @@ impl<'c> Received<'c> {
 
     /// Takes the control messages, for as long as the control buffer is borrowed.
     ///
-    /// As [`ReceivedControl::take_messages`] otherwise. Of a [`ReceivedMessage`], take it
-    /// [apart](ReceivedMessage::into_parts) first.
+    /// As [`ReceivedControl::take_messages`] otherwise. Of a [`ReceivedWithData`], take it
+    /// [apart](ReceivedWithData::into_parts) first.
     ///
     /// Example: [the type's](Self).
     #[inline]

@@ -1,8 +1,8 @@
-use super::{Received, ReceivedMessage};
-use crate::socket::{MultishotHeader, Parts, RecvmsgOutError, address_at};
+use super::{Received, ReceivedWithData};
+use crate::socket::{MultishotMsgHdr, Parts, RecvmsgOutError, address_at};
 use rustix::net::ReturnFlags;
 
-impl MultishotHeader {
+impl MultishotMsgHdr {
     /// The owner of what one completion of a multishot RECVMSG has brought, with the data.
     ///
     /// `buffer` is the part of the provided buffer that the completion says was filled: as many bytes as its result.
@@ -27,9 +27,9 @@ impl MultishotHeader {
     /// [`RecvmsgOut::payload`]: crate::socket::RecvmsgOut::payload
     ///
     /// ```
-    /// use ancillary::socket::MultishotHeader;
+    /// use ancillary::socket::MultishotMsgHdr;
     ///
-    /// let header = MultishotHeader::new(0, 24)?;
+    /// let header = MultishotMsgHdr::new(0, 24)?;
     /// // What a ring has filled. Here it is made by hand: no control messages, four bytes of data.
     /// let mut buffer = Vec::new();
     /// buffer.extend([0u32, 0, 4, 0].iter().flat_map(|field| field.to_ne_bytes()));
@@ -43,7 +43,7 @@ impl MultishotHeader {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub unsafe fn received<'b>(&self, buffer: &'b mut [u8]) -> Result<ReceivedMessage<'b>, RecvmsgOutError> {
+    pub unsafe fn received<'b>(&self, buffer: &'b mut [u8]) -> Result<ReceivedWithData<'b>, RecvmsgOutError> {
         let Parts { fields, name, control, payload, error } = self.parts(buffer);
         let address = match buffer.get(name) {
             // SAFETY: the system has written an address there, as the caller promises, and all of it is there.
@@ -59,7 +59,7 @@ impl MultishotHeader {
         // in them. All bytes are initialised.
         let received = unsafe { Received::from_raw_parts(fields.payload_len, flags, address, control) };
         match error {
-            None => Ok(ReceivedMessage::of_data(received, data.get_mut(..payload.len()).unwrap_or_default())),
+            None => Ok(ReceivedWithData::of_data(received, data.get_mut(..payload.len()).unwrap_or_default())),
             // Owned first, then told: what was found is closed here.
             Some(error) => Err(error),
         }

@@ -1,5 +1,5 @@
 use super::Received;
-use crate::control::ControlMemory;
+use crate::control::ControlSliceMut;
 use crate::socket::{RecvOptions, receive_one};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
@@ -7,7 +7,7 @@ use rustix::io::{Errno, IoSliceMut};
 /// Receives data, and control messages beside it.
 ///
 /// `data` may be any number of slices, none too. `control` is room for control messages: a
-/// [`ControlSpace`](crate::ControlSpace), bytes, or [`ControlMemory::none`]. `options` are the system's flags, or
+/// [`ControlBuffer`](crate::ControlBuffer), bytes, or [`ControlSliceMut::none`]. `options` are the system's flags, or
 /// [`RecvOptions`]. Every descriptor that arrives is close-on-exec, unless those say otherwise.
 ///
 /// # Which bytes a descriptor belongs to
@@ -79,7 +79,7 @@ use rustix::io::{Errno, IoSliceMut};
 /// [illumos]: https://illumos.org/man/3SOCKET/recvmsg
 ///
 /// ```
-/// use ancillary::{ControlSpace, recvmsg};
+/// use ancillary::{ControlBuffer, recvmsg};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketFlags, SocketType, socketpair};
 ///
@@ -88,7 +88,7 @@ use rustix::io::{Errno, IoSliceMut};
 ///
 /// let (mut first, mut second) = ([0; 2], [0; 4]);
 /// let mut slices = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-/// let mut space = ControlSpace::<64>::new();
+/// let mut space = ControlBuffer::<64>::new();
 /// let received = recvmsg(&here, &mut slices, &mut space, RecvFlags::empty())?;
 /// assert_eq!(received.bytes(), 6);
 /// assert_eq!(received.flags(), ReturnFlags::TRUNC);
@@ -101,14 +101,14 @@ use rustix::io::{Errno, IoSliceMut};
 pub fn recvmsg<'c>(
     socket: impl AsFd,
     data: &mut [IoSliceMut<'_>],
-    control: impl Into<ControlMemory<'c>>,
+    control: impl Into<ControlSliceMut<'c>>,
     options: impl Into<RecvOptions>,
 ) -> Result<Received<'c>, Errno> {
     let options = options.into();
     let (bytes, filled, flags) = receive_one(socket.as_fd(), data, control, options)?;
     // SAFETY: the system has filled it in this call, which has succeeded with these flags, and nothing else owns what has
     // arrived.
-    let (mut received, _) = unsafe { Received::of_filled(filled, bytes, flags) };
+    let (mut received, _) = unsafe { Received::from_call(filled, bytes, flags) };
     // Only now: it may be any type of the caller's, and panic when it is dropped. What arrived has its owner by then.
     drop(socket);
     if options.leaves_inheritable(flags) {

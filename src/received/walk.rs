@@ -39,7 +39,7 @@ impl<'r> Walk<'r> {
 
     /// After [`ControlError::LengthBeyondBuffer`], the message that claims too much, once.
     #[inline]
-    pub(super) fn take_clamped(&mut self) -> Option<ControlMessage<'r>> {
+    pub(super) fn take_truncated(&mut self) -> Option<ControlMessage<'r>> {
         let (header, payload) = core::mem::take(&mut self.clamped).split_at_checked(NATIVE.data_offset())?;
         // SAFETY: this is where a message begins.
         let ControlHeader { level, message_type, .. } = unsafe { read_header(header) }?;
@@ -49,10 +49,10 @@ impl<'r> Walk<'r> {
 
     /// The next message, or what is there of one that claims more than there is.
     #[inline]
-    pub(super) fn next_or_clamped(&mut self) -> Option<ControlMessage<'r>> {
+    pub(super) fn next_or_truncated(&mut self) -> Option<ControlMessage<'r>> {
         match self.next() {
             Some(Ok(message)) => Some(message),
-            Some(Err(_)) | None => self.take_clamped(),
+            Some(Err(_)) | None => self.take_truncated(),
         }
     }
 }

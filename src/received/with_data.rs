@@ -8,11 +8,11 @@ use core::ops::{Deref, DerefMut};
 /// One message that was received into memory which stays borrowed: the [`Received`] that owns its descriptors, and the
 /// data.
 ///
-/// It is what a [batch](crate::recvmmsg), a [header that is used again](crate::socket::RecvHeader::received) and a
+/// It is what a [batch](crate::recvmmsg), a [header that is used again](crate::socket::RecvMsgHdr::received) and a
 /// multishot request of io_uring give. All that a `Received` can do, this can: it dereferences to one.
 ///
 /// ```
-/// use ancillary::control::ControlMemory;
+/// use ancillary::control::ControlSliceMut;
 /// use ancillary::recvmmsg;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
 /// use rustix::io::IoSliceMut;
@@ -23,7 +23,7 @@ use core::ops::{Deref, DerefMut};
 ///
 /// let (mut header, mut data) = ([0; 6], [0; 64]);
 /// let mut slices = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut data)];
-/// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+/// let mut rooms = [RecvRoom::new(&mut slices, ControlSliceMut::none())];
 /// let mut slots = [RecvSlot::new()];
 /// for mut message in recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)? {
 ///     assert_eq!(message.data(), b"header");
@@ -34,7 +34,7 @@ use core::ops::{Deref, DerefMut};
 /// }
 /// # Ok::<(), rustix::io::Errno>(())
 /// ```
-pub struct ReceivedMessage<'b> {
+pub struct ReceivedWithData<'b> {
     received: Received<'b>,
     /// The part of the first slice that was filled.
     data: &'b mut [u8],
@@ -43,7 +43,7 @@ pub struct ReceivedMessage<'b> {
     bytes_of_others: usize,
 }
 
-impl<'b> ReceivedMessage<'b> {
+impl<'b> ReceivedWithData<'b> {
     /// Of slices into which the call has received.
     #[inline]
     pub(super) fn of_slices(received: Received<'b>, slices: &'b mut [Slice<'b>]) -> Self {
@@ -52,13 +52,13 @@ impl<'b> ReceivedMessage<'b> {
         let first = first.bytes_mut();
         let filled = bytes.min(first.len());
         let data = first.get_mut(..filled).unwrap_or_default();
-        ReceivedMessage { received, data, others, bytes_of_others: bytes - filled }
+        ReceivedWithData { received, data, others, bytes_of_others: bytes - filled }
     }
 
     /// Of data in one piece.
     #[inline]
     pub(super) const fn of_data(received: Received<'b>, data: &'b mut [u8]) -> Self {
-        ReceivedMessage { received, data, others: &[], bytes_of_others: 0 }
+        ReceivedWithData { received, data, others: &[], bytes_of_others: 0 }
     }
 
     /// The data in the first slice: all of it, if there is one slice and it was long enough.
@@ -106,7 +106,7 @@ impl<'b> ReceivedMessage<'b> {
     /// What did not arrive, as [`Received::complete`] says.
     ///
     /// ```
-    /// use ancillary::control::ControlMemory;
+    /// use ancillary::control::ControlSliceMut;
     /// use ancillary::recvmmsg;
     /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
     /// use rustix::io::IoSliceMut;
@@ -116,7 +116,7 @@ impl<'b> ReceivedMessage<'b> {
     /// rustix::io::write(&there, b"five!")?;
     /// let mut data = [0; 4];
     /// let mut slices = [IoSliceMut::new(&mut data)];
-    /// let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+    /// let mut rooms = [RecvRoom::new(&mut slices, ControlSliceMut::none())];
     /// let mut slots = [RecvSlot::new()];
     /// for message in recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)? {
     ///     assert!(message.complete().is_err_and(|incomplete| incomplete.data));
@@ -141,7 +141,7 @@ impl<'b> ReceivedMessage<'b> {
     }
 }
 
-impl<'b> Deref for ReceivedMessage<'b> {
+impl<'b> Deref for ReceivedWithData<'b> {
     type Target = Received<'b>;
 
     #[inline]
@@ -150,14 +150,14 @@ impl<'b> Deref for ReceivedMessage<'b> {
     }
 }
 
-impl<'b> DerefMut for ReceivedMessage<'b> {
+impl<'b> DerefMut for ReceivedWithData<'b> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Received<'b> {
         &mut self.received
     }
 }
 
-impl fmt::Debug for ReceivedMessage<'_> {
+impl fmt::Debug for ReceivedWithData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.received.fmt(f)
     }

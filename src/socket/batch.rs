@@ -1,7 +1,7 @@
 //! Many messages in one call.
 
 use super::backend::{MMsgHdr, MsgHdr};
-use super::header::SendHeader;
+use super::header::SendMsgHdr;
 use super::options::RecvOptions;
 use super::room::{Filled, RecvRoom, passed_on};
 use crate::control::ControlWriter;
@@ -41,7 +41,7 @@ impl<'a> SendSlot<'a> {
     /// Example: [`sendmmsg`].
     #[inline]
     pub fn new(data: &'a [IoSlice<'a>], control: &'a ControlWriter<'a>) -> Self {
-        SendSlot { raw: batched(SendHeader::new(data, control).into_raw()), borrowed: PhantomData }
+        SendSlot { raw: batched(SendMsgHdr::new(data, control).into_raw()), borrowed: PhantomData }
     }
 
     /// A message without data, control messages and address: to fill an array with.
@@ -218,7 +218,7 @@ impl fmt::Debug for RecvSlot {
 /// For [`recvmmsg`](crate::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
 ///
 /// ```
-/// use ancillary::control::ControlMemory;
+/// use ancillary::control::ControlSliceMut;
 /// use ancillary::recvmmsg;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
 /// use rustix::io::IoSliceMut;
@@ -229,7 +229,7 @@ impl fmt::Debug for RecvSlot {
 ///
 /// let mut data = [[0; 16]; 2];
 /// let mut slices = data.each_mut().map(|data| [IoSliceMut::new(data)]);
-/// let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
+/// let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlSliceMut::none()));
 /// let mut slots = [const { RecvSlot::new() }; 2];
 /// // There is room for two. One has come, and nobody waits for the other.
 /// assert_eq!(recvmmsg(&here, &mut slots, &mut rooms, WAIT_FOR_ONE, None)?.len(), 1);

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 /// # #[cfg(target_os = "linux")] {
 /// use ancillary::message::ScmCredentials;
 /// use ancillary::socket::set_delivery;
-/// use ancillary::{ControlSpace, control_space, recvmsg};
+/// use ancillary::{ControlBuffer, control_space, recvmsg};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 ///
@@ -26,7 +26,7 @@ use rustix::io::Errno;
 /// set_delivery::<ScmCredentials>(&here, true)?;
 /// rustix::io::write(&there, b"x")?;
 ///
-/// let mut space = ControlSpace::<{ control_space!(ScmCredentials) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(ScmCredentials) }>::new();
 /// let mut received = recvmsg(&here, &mut [IoSliceMut::new(&mut [0])], &mut space, RecvFlags::empty())?;
 /// assert_eq!(received.find::<ScmCredentials>(), Some(Ok(ScmCredentials::of_this_process())));
 /// # }

@@ -1,6 +1,6 @@
 use super::backend;
 use super::room::{Filled, RecvRoom};
-use crate::control::{ControlMemory, ControlWriter};
+use crate::control::{ControlSliceMut, ControlWriter};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
@@ -14,14 +14,14 @@ use rustix::net::addr::SocketAddrOpaque;
 /// lengths as padding. In the headers prepared here they are zero, so that both read the same; in one that comes from
 /// elsewhere they have to be.
 ///
-/// Example: [`SendHeader`].
+/// Example: [`SendMsgHdr`].
 #[repr(transparent)]
 #[doc(alias = "msghdr")]
-pub struct MessageHeader(backend::MsgHdr);
+pub struct MsgHdr(backend::MsgHdr);
 
-impl fmt::Debug for MessageHeader {
+impl fmt::Debug for MsgHdr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageHeader").finish_non_exhaustive()
+        f.debug_struct("MsgHdr").finish_non_exhaustive()
     }
 }
 
@@ -30,27 +30,27 @@ impl fmt::Debug for MessageHeader {
 ///
 /// ```
 /// use ancillary::ControlWriter;
-/// use ancillary::socket::SendHeader;
+/// use ancillary::socket::SendMsgHdr;
 /// use rustix::io::IoSlice;
 /// use rustix::net::{SocketAddrAny, SocketAddrUnix};
 ///
 /// let address = SocketAddrAny::from(SocketAddrUnix::new("/run/example")?);
 /// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-/// let header = SendHeader::new(&data, &control).with_address(&address);
+/// let header = SendMsgHdr::new(&data, &control).with_address(&address);
 /// let msghdr = header.as_ptr(); // for a call of yours, or a ring
 /// # Ok::<(), rustix::io::Errno>(())
 /// ```
-pub struct SendHeader<'a> {
+pub struct SendMsgHdr<'a> {
     raw: backend::MsgHdr,
     borrowed: PhantomData<&'a ()>,
 }
 
 // SAFETY: what the pointers in the header lead to is borrowed, and only read.
-unsafe impl Send for SendHeader<'_> {}
+unsafe impl Send for SendMsgHdr<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for SendHeader<'_> {}
+unsafe impl Sync for SendMsgHdr<'_> {}
 
-impl<'a> SendHeader<'a> {
+impl<'a> SendMsgHdr<'a> {
     /// A header without an address.
     ///
     /// Example: [the type's](Self).
@@ -65,7 +65,7 @@ impl<'a> SendHeader<'a> {
     /// call: [`sendmsg_raw`](super::sendmsg_raw).
     ///
     /// ```
-    /// use ancillary::socket::{SendHeader, sendmsg_raw};
+    /// use ancillary::socket::{SendMsgHdr, sendmsg_raw};
     /// use ancillary::{ControlWriter, Layout};
     /// use rustix::io::IoSlice;
     /// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
@@ -75,7 +75,7 @@ impl<'a> SendHeader<'a> {
     /// let mut control = ControlWriter::with_layout(Layout::NATIVE, &mut bytes);
     /// control.push_raw(280, 7, b"of a level that is not for this kind of socket")?;
     /// let data = [IoSlice::new(b"data")];
-    /// let header = SendHeader::with_bytes(&data, control.as_bytes());
+    /// let header = SendMsgHdr::with_bytes(&data, control.as_bytes());
     /// // SAFETY: the header is prepared and lives until after the call; its bytes hold no descriptor.
     /// let sent = unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) };
     /// # #[cfg(target_os = "linux")]
@@ -89,7 +89,7 @@ impl<'a> SendHeader<'a> {
             (data.as_ptr().cast_mut().cast(), data.len()),
             (control.as_ptr().cast_mut().cast(), control.len()),
         );
-        SendHeader { raw, borrowed: PhantomData }
+        SendMsgHdr { raw, borrowed: PhantomData }
     }
 
     /// The same header with an address to send to.
@@ -109,7 +109,7 @@ impl<'a> SendHeader<'a> {
     ///
     /// Example: [the type's](Self).
     #[inline]
-    pub const fn as_ptr(&self) -> *const MessageHeader {
+    pub const fn as_ptr(&self) -> *const MsgHdr {
         (&raw const self.raw).cast()
     }
 
@@ -131,9 +131,9 @@ impl<'a> SendHeader<'a> {
     }
 }
 
-impl fmt::Debug for SendHeader<'_> {
+impl fmt::Debug for SendMsgHdr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendHeader").finish_non_exhaustive()
+        f.debug_struct("SendMsgHdr").finish_non_exhaustive()
     }
 }
 
@@ -144,17 +144,17 @@ impl fmt::Debug for SendHeader<'_> {
 /// [`into_received`](Self::into_received) gives the owner of what arrived.
 ///
 /// ```
-/// use ancillary::ControlSpace;
-/// use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, recvmsg_raw};
+/// use ancillary::ControlBuffer;
+/// use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, recvmsg_raw};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 ///
 /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
 /// rustix::io::write(&there, b"data")?;
 ///
-/// let (mut data, mut space) = ([0; 16], ControlSpace::<64>::new());
+/// let (mut data, mut space) = ([0; 16], ControlBuffer::<64>::new());
 /// let mut slices = [IoSliceMut::new(&mut data)];
-/// let mut header = RecvHeader::new(&mut slices, &mut space);
+/// let mut header = RecvMsgHdr::new(&mut slices, &mut space);
 /// // SAFETY: the header is prepared, lives until after the call, and stays where it is.
 /// let bytes = unsafe { recvmsg_raw(&here, header.as_mut_ptr(), CLOEXEC_ON_RECEIVE) }?;
 /// // SAFETY: that call has succeeded with these flags.
@@ -162,25 +162,25 @@ impl fmt::Debug for SendHeader<'_> {
 /// assert_eq!(received.bytes(), 4);
 /// # Ok::<(), rustix::io::Errno>(())
 /// ```
-pub struct RecvHeader<'d, 'c> {
+pub struct RecvMsgHdr<'d, 'c> {
     raw: backend::MsgHdr,
     room: RecvRoom<'d, 'c>,
 }
 
 // SAFETY: what the pointers in the header lead to is borrowed exclusively, and is bytes.
-unsafe impl Send for RecvHeader<'_, '_> {}
+unsafe impl Send for RecvMsgHdr<'_, '_> {}
 // SAFETY: a shared reference to this gives access to nothing.
-unsafe impl Sync for RecvHeader<'_, '_> {}
+unsafe impl Sync for RecvMsgHdr<'_, '_> {}
 
-impl<'d, 'c> RecvHeader<'d, 'c> {
+impl<'d, 'c> RecvMsgHdr<'d, 'c> {
     /// A header over slices for the data and room for control messages.
     ///
     /// Example: [the type's](Self).
     #[inline]
-    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlMemory<'c>>) -> Self {
+    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlSliceMut<'c>>) -> Self {
         // SAFETY: every field of `msghdr` is an integer or a raw pointer, for which zero is a value.
         let raw = unsafe { core::mem::zeroed() };
-        RecvHeader { raw, room: RecvRoom::new(data, control) }
+        RecvMsgHdr { raw, room: RecvRoom::new(data, control) }
     }
 
     /// A pointer to the header, with every field set for one call.
@@ -189,7 +189,7 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     ///
     /// Example: [the type's](Self).
     #[inline]
-    pub fn as_mut_ptr(&mut self) -> *mut MessageHeader {
+    pub fn as_mut_ptr(&mut self) -> *mut MsgHdr {
         self.raw = self.room.prepare();
         (&raw mut self.raw).cast()
     }
@@ -217,8 +217,8 @@ impl<'d, 'c> RecvHeader<'d, 'c> {
     }
 }
 
-impl fmt::Debug for RecvHeader<'_, '_> {
+impl fmt::Debug for RecvMsgHdr<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvHeader").field("room", &self.room).finish_non_exhaustive()
+        f.debug_struct("RecvMsgHdr").field("room", &self.room).finish_non_exhaustive()
     }
 }

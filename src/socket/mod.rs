@@ -5,11 +5,11 @@
 //! | [`sendmsg`], [`sendmsg_addr`] | one call, checked by the compiler |
 //! | [`sendmmsg`], [`SendSlot`] | many messages in one call; [`recvmmsg`](crate::recvmmsg) takes [`RecvRoom`] and [`RecvSlot`] |
 //! | [`set_delivery`] | asks for messages that the system delivers on request |
-//! | [`SendHeader`], [`RecvHeader`] | prepared headers, for [a call that somebody else makes](#somebody-elses-call) |
-//! | `MultishotHeader`, `RecvmsgOut` | on Linux, the same for the multishot RECVMSG of io_uring, and what it leaves in a buffer |
+//! | [`SendMsgHdr`], [`RecvMsgHdr`] | prepared headers, for [a call that somebody else makes](#somebody-elses-call) |
+//! | `MultishotMsgHdr`, `RecvmsgOut` | on Linux, the same for the multishot RECVMSG of io_uring, and what it leaves in a buffer |
 //! | [`sendmsg_raw`], [`recvmsg_raw`] | the call on a prepared header |
 //!
-//! The safe [`recvmsg`](crate::recvmsg) is in the next room, [`received`](crate::received), because what it returns
+//! The safe [`recvmsg`](crate::recvmsg) is in [`received`](crate::received), because what it returns
 //! owns descriptors.
 //!
 //! Flags, addresses, errors, descriptors and I/O slices are rustix's. (It has functions of these names as well, over
@@ -62,7 +62,7 @@
 //! To have the system call made elsewhere, by io_uring for example, prepare a header:
 //!
 //! 1. Build it over your buffers. It borrows them: as long as it lives, the compiler lets nobody else use them. Then
-//!    [`SendHeader::as_ptr`] and [`RecvHeader::as_mut_ptr`] give a pointer to a `struct msghdr`, to be cast to whatever
+//!    [`SendMsgHdr::as_ptr`] and [`RecvMsgHdr::as_mut_ptr`] give a pointer to a `struct msghdr`, to be cast to whatever
 //!    type the call has for that. Headers are `Send`: one thread may prepare what another submits.
 //! 2. Give the request [`CLOEXEC_ON_RECEIVE`] where it receives from a UNIX-domain socket (other families pass no
 //!    descriptors, and some refuse it), and `SendFlags::NOSIGNAL` where it sends.
@@ -73,9 +73,9 @@
 //! |---|---|---|
 //! | SENDMSG | its completion | the header can be used again as it is |
 //! | SENDMSG_ZC | its notification: the completion without `IORING_CQE_F_MORE` | as above |
-//! | RECVMSG | its completion | [`RecvHeader::received`], [`RecvHeader::into_received`] |
-//! | RECVMSG with `IOSQE_BUFFER_SELECT` | its completion | [`RecvHeader::into_received`]; the data is in the ring's buffer |
-//! | multishot RECVMSG | the ring has taken the request | for each completion, `MultishotHeader::received` or `split` |
+//! | RECVMSG | its completion | [`RecvMsgHdr::received`], [`RecvMsgHdr::into_received`] |
+//! | RECVMSG with `IOSQE_BUFFER_SELECT` | its completion | [`RecvMsgHdr::into_received`]; the data is in the ring's buffer |
+//! | multishot RECVMSG | the ring has taken the request | for each completion, `MultishotMsgHdr::received` or `split` |
 //!
 //! 4. Give what has come to its owner before anything else, so that no way out of a function is before it. A result that
 //!    is negative has brought nothing: parse nothing.
@@ -139,9 +139,9 @@ mod this_process;
 pub(crate) use batch::receive;
 pub use batch::{RecvSlot, SendSlot, WAIT_FOR_ONE, sendmmsg};
 pub use delivery::set_delivery;
-pub use header::{MessageHeader, RecvHeader, SendHeader};
+pub use header::{MsgHdr, RecvMsgHdr, SendMsgHdr};
 #[cfg(linux_kernel)]
-pub use multishot::MultishotHeader;
+pub use multishot::MultishotMsgHdr;
 #[cfg(linux_kernel)]
 pub(crate) use multishot::Parts;
 pub use options::RecvOptions;
@@ -196,7 +196,7 @@ use rustix::net::{RecvFlags, SendFlags};
 ///
 /// ```
 /// use ancillary::message::ScmRights;
-/// use ancillary::{ControlSpace, control_space, sendmsg};
+/// use ancillary::{ControlBuffer, control_space, sendmsg};
 /// use rustix::fd::AsFd;
 /// use rustix::io::IoSlice;
 /// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
@@ -204,7 +204,7 @@ use rustix::net::{RecvFlags, SendFlags};
 /// let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
 /// let (reader, writer) = rustix::pipe::pipe()?;
 ///
-/// let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+/// let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
 /// let mut control = space.writer();
 /// control.push(ScmRights([reader.as_fd(), writer.as_fd()]))?;
 /// let sent = sendmsg(&here, &[IoSlice::new(b"a "), IoSlice::new(b"pipe")], &control, SendFlags::empty())?;
@@ -219,7 +219,7 @@ pub fn sendmsg(
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     refuse_zerocopy(flags)?;
-    let header = SendHeader::new(data, control);
+    let header = SendMsgHdr::new(data, control);
     // SAFETY: the header is prepared, and what it points to is borrowed until after the call, which copies it. So are the
     // descriptors in it: a native writer takes no others, and no payload that names memory.
     unsafe { sendmsg_raw(socket, header.as_ptr(), flags) }
@@ -260,7 +260,7 @@ pub fn sendmsg_addr(
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     refuse_zerocopy(flags)?;
-    let mut header = SendHeader::new(data, control);
+    let mut header = SendMsgHdr::new(data, control);
     let call = |pointer, len| {
         // SAFETY: `with_sockaddr` promises an address that can be read until this closure returns, and the header is
         // used within it only.
@@ -293,7 +293,7 @@ pub(crate) const fn refuse_zerocopy(flags: SendFlags) -> Result<(), Errno> {
 /// # Safety
 ///
 /// - `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can
-///   be read until the call returns. A [`SendHeader`] is such, for as long as it lives and stays where it is.
+///   be read until the call returns. A [`SendMsgHdr`] is such, for as long as it lives and stays where it is.
 /// - Every descriptor number in an `SCM_RIGHTS` message is one the caller may use, and all memory that a payload names
 ///   is the caller's to have read and written, for as long as the protocol does (RDS).
 /// - With `MSG_ZEROCOPY`, a flag of Linux, the data stays as it is until the notification of this send was read from
@@ -306,7 +306,7 @@ pub(crate) const fn refuse_zerocopy(flags: SendFlags) -> Result<(), Errno> {
 ///
 /// let (here, _there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
 /// let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-/// let header = socket::SendHeader::new(&data, &control);
+/// let header = socket::SendMsgHdr::new(&data, &control);
 /// // SAFETY: the header is prepared and lives until after the call; it has no control message.
 /// let sent = unsafe { socket::sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }?;
 /// assert_eq!(sent, 4);
@@ -314,7 +314,7 @@ pub(crate) const fn refuse_zerocopy(flags: SendFlags) -> Result<(), Errno> {
 /// ```
 #[doc(alias = "sendmsg")]
 #[inline]
-pub unsafe fn sendmsg_raw(socket: impl AsFd, header: *const MessageHeader, flags: SendFlags) -> Result<usize, Errno> {
+pub unsafe fn sendmsg_raw(socket: impl AsFd, header: *const MsgHdr, flags: SendFlags) -> Result<usize, Errno> {
     // SAFETY: the caller's promise is the backend's.
     unsafe { backend::sendmsg(socket.as_fd(), header.cast(), flags.bits()) }
 }
@@ -322,7 +322,7 @@ pub unsafe fn sendmsg_raw(socket: impl AsFd, header: *const MessageHeader, flags
 /// Makes the call `recvmsg` on a header somebody has prepared.
 ///
 /// `flags` are given to the system as they are: without [`CLOEXEC_ON_RECEIVE`], descriptors that arrive are inherited
-/// across `exec`. Nothing owns what arrives until [`RecvHeader::into_received`] is called.
+/// across `exec`. Nothing owns what arrives until [`RecvMsgHdr::into_received`] is called.
 ///
 /// # Errors
 ///
@@ -332,12 +332,12 @@ pub unsafe fn sendmsg_raw(socket: impl AsFd, header: *const MessageHeader, flags
 /// # Safety
 ///
 /// `header` points at a `struct msghdr` of the target, and everything that points to, with the lengths it gives, can be
-/// written until the call returns. A [`RecvHeader`] is such, for as long as it lives and stays where it is.
+/// written until the call returns. A [`RecvMsgHdr`] is such, for as long as it lives and stays where it is.
 ///
-/// Example: [`RecvHeader`].
+/// Example: [`RecvMsgHdr`].
 #[doc(alias = "recvmsg")]
 #[inline]
-pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MessageHeader, flags: RecvFlags) -> Result<usize, Errno> {
+pub unsafe fn recvmsg_raw(socket: impl AsFd, header: *mut MsgHdr, flags: RecvFlags) -> Result<usize, Errno> {
     // SAFETY: the caller's promise is the backend's.
     unsafe { backend::recvmsg(socket.as_fd(), header.cast(), flags.bits()) }
 }

@@ -1,7 +1,7 @@
 //! A prepared header for a multishot RECVMSG, and how to split what that leaves in a buffer.
 
 use super::backend;
-use super::header::MessageHeader;
+use super::header::MsgHdr;
 use super::recvmsg_out::{Fields, RecvmsgOut, RecvmsgOutError};
 use core::fmt;
 use core::ops::Range;
@@ -18,7 +18,7 @@ use rustix::io::Errno;
 /// ```text
 /// struct io_uring_recvmsg_out    16 bytes: four lengths and flags
 /// room for the name              name_room bytes, whatever the name has
-/// room for control messages      control_room bytes, whatever they have, and at any address
+/// room for control messages      control_capacity bytes, whatever they have, and at any address
 /// data                           from payload_offset on
 /// ```
 ///
@@ -45,10 +45,10 @@ use rustix::io::Errno;
 ///
 /// ```
 /// use ancillary::message::ScmRights;
-/// use ancillary::socket::MultishotHeader;
+/// use ancillary::socket::MultishotMsgHdr;
 /// use ancillary::control_space;
 ///
-/// let header = MultishotHeader::new(0, control_space!(ScmRights[1]))?;
+/// let header = MultishotMsgHdr::new(0, control_space!(ScmRights[1]))?;
 /// let msghdr = header.as_ptr(); // for the ring
 /// let least = header.payload_offset(); // a buffer has to have more
 /// # assert_eq!(least, 16 + control_space!(ScmRights[1]));
@@ -56,16 +56,16 @@ use rustix::io::Errno;
 /// ```
 #[doc(alias = "io_uring_recvmsg_out")]
 #[doc(alias = "IORING_RECV_MULTISHOT")]
-pub struct MultishotHeader {
+pub struct MultishotMsgHdr {
     raw: backend::MsgHdr,
     name_room: usize,
-    control_room: usize,
+    control_capacity: usize,
 }
 
 // SAFETY: the pointers in the header are null.
-unsafe impl Send for MultishotHeader {}
+unsafe impl Send for MultishotMsgHdr {}
 // SAFETY: as above.
-unsafe impl Sync for MultishotHeader {}
+unsafe impl Sync for MultishotMsgHdr {}
 
 /// Where everything lies in a buffer, as far as the buffer goes, and what is wrong with it.
 pub(crate) struct Parts {
@@ -76,8 +76,8 @@ pub(crate) struct Parts {
     pub(crate) error: Option<RecvmsgOutError>,
 }
 
-impl MultishotHeader {
-    /// A header with `name_room` bytes for the name of each sender and `control_room` for the control messages.
+impl MultishotMsgHdr {
+    /// A header with `name_room` bytes for the name of each sender and `control_capacity` for the control messages.
     ///
     /// Without room for a name, no name is asked for. `size_of::<SocketAddrStorage>()`, 128, holds any.
     ///
@@ -87,34 +87,34 @@ impl MultishotHeader {
     ///
     /// Example: [the type's](Self).
     #[inline]
-    pub fn new(name_room: usize, control_room: usize) -> Result<Self, Errno> {
+    pub fn new(name_room: usize, control_capacity: usize) -> Result<Self, Errno> {
         let most = i32::MAX as usize - Fields::LEN;
-        if name_room.checked_add(control_room).is_none_or(|rooms| rooms > most) {
+        if name_room.checked_add(control_capacity).is_none_or(|rooms| rooms > most) {
             return Err(Errno::OVERFLOW);
         }
-        let (name, data, control) = ((ptr::null_mut(), 0), (ptr::null_mut(), 0), (ptr::null_mut(), control_room));
+        let (name, data, control) = ((ptr::null_mut(), 0), (ptr::null_mut(), 0), (ptr::null_mut(), control_capacity));
         let mut raw = backend::message_header(name, data, control);
         raw.msg_namelen = name_room as _; // no more than an `int` holds
-        Ok(MultishotHeader { raw, name_room, control_room })
+        Ok(MultishotMsgHdr { raw, name_room, control_capacity })
     }
 
     /// A pointer to the header, for the submission.
     ///
     /// It is valid for as long as this value lives and stays where it is. The system reads the header when it takes the
     /// submission, and does not write to it. (For a request that is not multishot, it would: that takes a
-    /// [`RecvHeader`](super::RecvHeader).)
+    /// [`RecvMsgHdr`](super::RecvMsgHdr).)
     ///
     /// Example: [the type's](Self).
     #[inline]
-    pub const fn as_ptr(&self) -> *const MessageHeader {
+    pub const fn as_ptr(&self) -> *const MsgHdr {
         (&raw const self.raw).cast()
     }
 
     /// How many bytes there are for a name.
     ///
     /// ```
-    /// let header = ancillary::socket::MultishotHeader::new(28, 64)?;
-    /// assert_eq!((header.name_room(), header.control_room(), header.payload_offset()), (28, 64, 108));
+    /// let header = ancillary::socket::MultishotMsgHdr::new(28, 64)?;
+    /// assert_eq!((header.name_room(), header.control_capacity(), header.payload_offset()), (28, 64, 108));
     /// # Ok::<(), rustix::io::Errno>(())
     /// ```
     #[inline]
@@ -126,8 +126,8 @@ impl MultishotHeader {
     ///
     /// Example: [`name_room`](Self::name_room).
     #[inline]
-    pub const fn control_room(&self) -> usize {
-        self.control_room
+    pub const fn control_capacity(&self) -> usize {
+        self.control_capacity
     }
 
     /// Where the data begins in each buffer: no buffer may be shorter, and no completion says less.
@@ -135,7 +135,7 @@ impl MultishotHeader {
     /// Example: [`name_room`](Self::name_room).
     #[inline]
     pub const fn payload_offset(&self) -> usize {
-        self.control_offset() + self.control_room
+        self.control_offset() + self.control_capacity
     }
 
     /// Where the room for control messages begins. The sum is no more than an `int` holds.
@@ -182,14 +182,14 @@ impl MultishotHeader {
         };
         let error = if len < self.payload_offset() {
             Some(RecvmsgOutError::TooShort { needed: self.payload_offset(), len })
-        } else if fields.control_len > self.control_room {
-            Some(RecvmsgOutError::ControlBeyondRoom { claimed: fields.control_len, room: self.control_room })
+        } else if fields.control_len > self.control_capacity {
+            Some(RecvmsgOutError::ControlBeyondRoom { claimed: fields.control_len, room: self.control_capacity })
         } else {
             None
         };
         Parts {
             name: part(Fields::LEN, fields.name_len, self.name_room),
-            control: part(self.control_offset(), fields.control_len, self.control_room),
+            control: part(self.control_offset(), fields.control_len, self.control_capacity),
             payload: part(self.payload_offset(), fields.payload_len, len),
             fields,
             error,
@@ -197,11 +197,11 @@ impl MultishotHeader {
     }
 }
 
-impl fmt::Debug for MultishotHeader {
+impl fmt::Debug for MultishotMsgHdr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MultishotHeader")
+        f.debug_struct("MultishotMsgHdr")
             .field("name_room", &self.name_room)
-            .field("control_room", &self.control_room)
+            .field("control_capacity", &self.control_capacity)
             .finish_non_exhaustive()
     }
 }

@@ -26,7 +26,7 @@ const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_
 /// is an error.
 ///
 /// ```
-/// use ancillary::control::ControlMemory;
+/// use ancillary::control::ControlSliceMut;
 /// use ancillary::recvmsg;
 /// use ancillary::socket::RecvOptions;
 /// use rustix::io::IoSliceMut;
@@ -38,9 +38,9 @@ const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_
 /// }
 /// let mut data = [0; 16];
 /// let mut slices = [IoSliceMut::new(&mut data)];
-/// recvmsg(&here, &mut slices, ControlMemory::none(), RecvOptions::new().retry_interrupted())?.complete()?;
-/// recvmsg(&here, &mut slices, ControlMemory::none(), RecvOptions::from(RecvFlags::DONTWAIT).inheritable())?.complete()?;
-/// recvmsg(&here, &mut slices, ControlMemory::none(), RecvFlags::DONTWAIT)?.complete()?;
+/// recvmsg(&here, &mut slices, ControlSliceMut::none(), RecvOptions::new().retry_interrupted())?.complete()?;
+/// recvmsg(&here, &mut slices, ControlSliceMut::none(), RecvOptions::from(RecvFlags::DONTWAIT).inheritable())?.complete()?;
+/// recvmsg(&here, &mut slices, ControlSliceMut::none(), RecvFlags::DONTWAIT)?.complete()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

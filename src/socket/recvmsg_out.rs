@@ -53,12 +53,12 @@ impl Fields {
 /// One message as a multishot RECVMSG has left it in a buffer, split into its parts. It borrows the buffer and owns
 /// nothing.
 ///
-/// [`MultishotHeader::split`](super::MultishotHeader::split) makes it.
+/// [`MultishotMsgHdr::split`](super::MultishotMsgHdr::split) makes it.
 ///
 /// ```
-/// use ancillary::socket::MultishotHeader;
+/// use ancillary::socket::MultishotMsgHdr;
 ///
-/// let header = MultishotHeader::new(16, 32)?;
+/// let header = MultishotMsgHdr::new(16, 32)?;
 /// // As it comes from a socket that is not connected and has nothing to say but its data.
 /// let mut buffer = Vec::new();
 /// buffer.extend([16u32, 0, 4, 0].iter().flat_map(|field| field.to_ne_bytes()));
@@ -187,9 +187,9 @@ impl fmt::Debug for RecvmsgOut<'_> {
 /// A buffer that cannot be what a multishot RECVMSG with this header has left.
 ///
 /// ```
-/// use ancillary::socket::{MultishotHeader, RecvmsgOutError};
+/// use ancillary::socket::{MultishotMsgHdr, RecvmsgOutError};
 ///
-/// let header = MultishotHeader::new(0, 64)?;
+/// let header = MultishotMsgHdr::new(0, 64)?;
 /// assert_eq!(header.split(b"").unwrap_err(), RecvmsgOutError::TooShort { needed: 16 + 64, len: 0 });
 /// # Ok::<(), rustix::io::Errno>(())
 /// ```
@@ -198,7 +198,7 @@ impl fmt::Debug for RecvmsgOut<'_> {
 pub enum RecvmsgOutError {
     /// There are fewer bytes than even an empty message takes.
     TooShort {
-        /// The least there can be, in bytes: [`payload_offset`](super::MultishotHeader::payload_offset).
+        /// The least there can be, in bytes: [`payload_offset`](super::MultishotMsgHdr::payload_offset).
         needed: usize,
         /// How many there are.
         len: usize,

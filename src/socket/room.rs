@@ -1,7 +1,7 @@
 use super::CLOEXEC_ON_RECEIVE;
 use super::backend::{self, MsgHdr};
 use super::options::RecvOptions;
-use crate::control::ControlMemory;
+use crate::control::ControlSliceMut;
 use core::ffi::c_void;
 use core::fmt;
 use core::marker::PhantomData;
@@ -41,7 +41,7 @@ pub(crate) struct Filled<'d, 'c> {
     /// The control messages.
     pub(crate) control: &'c mut [MaybeUninit<u8>],
     /// How many bytes of control buffer there were.
-    pub(crate) control_room: usize,
+    pub(crate) control_capacity: usize,
     pub(crate) address: Option<SocketAddrAny>,
     /// The flags the call has returned.
     pub(crate) flags: u32,
@@ -52,7 +52,7 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
     ///
     /// Example: [`recvmmsg`](crate::recvmmsg).
     #[inline]
-    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlMemory<'c>>) -> Self {
+    pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlSliceMut<'c>>) -> Self {
         RecvRoom {
             data: (data.as_mut_ptr().cast(), data.len()),
             // SAFETY: a system writes bytes that are initialised.
@@ -108,7 +108,7 @@ impl<'d, 'c> RecvRoom<'d, 'c> {
 pub(crate) fn receive_one<'d, 'c>(
     socket: BorrowedFd<'_>,
     data: &'d mut [IoSliceMut<'_>],
-    control: impl Into<ControlMemory<'c>>,
+    control: impl Into<ControlSliceMut<'c>>,
     options: RecvOptions,
 ) -> Result<(usize, Filled<'d, 'c>, RecvFlags), Errno> {
     let mut flags = passed_on(options.flags());
@@ -189,8 +189,8 @@ unsafe fn filled<'d, 'c>(
     let address = unsafe { filled_address(address, header) };
     // SAFETY: the caller's promise; an `IoSliceMut` is a `struct iovec`, and so is a `Slice`.
     let data = unsafe { core::slice::from_raw_parts_mut(pointer.cast::<Slice<'d>>(), number) };
-    let control_room = control.len();
-    Filled { data, control: filled_part(control, header), control_room, address, flags: flags_of(header) }
+    let control_capacity = control.len();
+    Filled { data, control: filled_part(control, header), control_capacity, address, flags: flags_of(header) }
 }
 
 /// The address a call has written, if any.

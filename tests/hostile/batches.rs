@@ -8,9 +8,9 @@ use crate::measure::{File, Watch, file_at};
 use crate::rounds::{Random, happened, plant, planted, rounds};
 use crate::tests;
 use crate::world::{LENT, QUIETLY, World, the_kernels_truncation};
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::ScmRights;
-use ancillary::received::{ReceivedBatch, ReceivedMessage};
+use ancillary::received::{ReceivedBatch, ReceivedWithData};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot};
 use ancillary::{ControlWriter, recvmmsg, sendmmsg};
 use rustix::fd::{AsRawFd, BorrowedFd};
@@ -77,7 +77,7 @@ fn send_some(random: &mut Random, world: &World, under_way: &mut VecDeque<Sent>)
 }
 
 /// Looks at what a message is, before anything is done with it.
-fn check(message: &mut ReceivedMessage<'_>, sent: &Sent) {
+fn check(message: &mut ReceivedWithData<'_>, sent: &Sent) {
     let data = message.data().to_vec();
     assert!(sent.data.starts_with(&data));
     assert!(message.data_truncated() || message.slices().flatten().eq(&sent.data));
@@ -122,7 +122,7 @@ fn walk(way: usize, random: &mut Random, mut batch: ReceivedBatch<'_>, sent: &[S
             }
         }
         _ => {
-            let mut messages: Vec<ReceivedMessage<'_>> = batch.collect();
+            let mut messages: Vec<ReceivedWithData<'_>> = batch.collect();
             let mut sent = sent.to_vec();
             for (message, sent) in messages.iter_mut().zip(&sent) {
                 check(message, sent);
@@ -182,7 +182,7 @@ fn some_batches(random: &mut Random, ways: &[usize], roomy: bool) {
         .iter_mut()
         .zip(&mut controls)
         .map(|(slices, control)| match random.below(if roomy { 1 } else { 4 }) {
-            1 => RecvRoom::new(slices, ControlMemory::none()),
+            1 => RecvRoom::new(slices, ControlSliceMut::none()),
             2 => RecvRoom::new(slices, &mut control[..random.below(40)]),
             _ => RecvRoom::new(slices, control),
         })

@@ -5,10 +5,10 @@ use crate::measure::{Watch, file_at};
 use crate::rounds::{happened, plant, planted, rounds};
 use crate::tests;
 use crate::world::{QUIETLY, World, pair, the_kernels_truncation};
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr};
+use ancillary::{ControlBuffer, ControlWriter, recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix, SocketType};
@@ -130,14 +130,14 @@ impl<'m> Memory<'m> {
     }
 }
 
-impl<'m> From<Memory<'m>> for ControlMemory<'m> {
+impl<'m> From<Memory<'m>> for ControlSliceMut<'m> {
     fn from(memory: Memory<'m>) -> Self {
         match memory.conduct {
             Conduct::Panics => {
                 happened("memory that panicked");
                 plant();
             }
-            Conduct::Alternates => return ControlMemory::none(),
+            Conduct::Alternates => return ControlSliceMut::none(),
             Conduct::File => return memory.bytes[..5].as_mut().into(),
             Conduct::Receives => {
                 happened("memory that received");
@@ -153,7 +153,7 @@ impl<'m> From<Memory<'m>> for ControlMemory<'m> {
 }
 
 pub fn send_two(world: &World, socket: impl AsFd) -> Result<usize, Errno> {
-    let mut space = ControlSpace::<32>::new();
+    let mut space = ControlBuffer::<32>::new();
     let mut control = space.writer();
     control.push(ScmRights([world.lent(0), world.lent(1)])).unwrap();
     sendmsg(socket, &[IoSlice::new(b"two")], &control, QUIETLY)

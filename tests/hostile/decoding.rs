@@ -5,9 +5,9 @@ use crate::rounds::{Random, happened, plant, planted, rounds};
 use crate::tests;
 use crate::world::{NATIVE, RIGHTS, World};
 use ancillary::control::{FixedPayload, ListPayload, payload_size_of_list};
-use ancillary::message::{ControlKind, DecodeError, DecodeMessage, ScmPidfd, ScmRightsNumbers, exactly};
-use ancillary::socket::{MultishotHeader, RecvmsgOutError};
-use ancillary::{ControlMessage, ControlMessages, ControlSpace, ControlWriter, PushError, Received, control_space};
+use ancillary::message::{ControlKind, DecodeError, DecodeMessage, ScmPidfd, ScmRightsNumbers, payload_array};
+use ancillary::socket::{MultishotMsgHdr, RecvmsgOutError};
+use ancillary::{ControlBuffer, ControlMessage, ControlMessages, ControlWriter, PushError, Received, control_space};
 
 tests![sizes_that_no_payload_has, decoders_of_any_message, a_ring_buffer_of_any_bytes];
 
@@ -35,7 +35,7 @@ kinds! {
     Numbers: RIGHTS, |payload| Ok(Numbers(payload));
     OtherNumbers: (ScmPidfd::LEVEL, ScmPidfd::TYPE), |payload| Ok(OtherNumbers(payload));
     Lies: RIGHTS, |_payload| Ok(Lies(b"not what is there"));
-    Refuses: RIGHTS, |payload| exactly::<4321>(payload).map(|_| Refuses(payload));
+    Refuses: RIGHTS, |payload| payload_array::<4321>(payload).map(|_| Refuses(payload));
     Panics: RIGHTS, |payload| {
         happened("a decoder that panicked");
         plant();
@@ -110,7 +110,7 @@ fn every_use_of<K: FixedPayload + ListPayload>() {
         let before = writer.as_bytes().to_vec();
         match writer.reserve(K::LEVEL, K::TYPE, size) {
             Ok(payload) => assert!(payload.len() == size && size <= 16),
-            Err(PushError::NoRoom { needed, available }) => assert!(needed > available),
+            Err(PushError::BufferTooSmall { needed, available }) => assert!(needed > available),
             Err(error) => assert_eq!((error, len), (PushError::TooLong { payload: size }, None)),
         }
         assert!(writer.as_bytes().starts_with(&before));
@@ -122,7 +122,7 @@ fn sizes_that_no_payload_has() {
     every_use_of::<Everything>();
     every_use_of::<Half>();
     every_use_of::<AlmostAll>();
-    let mut space = ControlSpace::<{ control_space!(Nothing, Nothing[usize::MAX], Half[0]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(Nothing, Nothing[usize::MAX], Half[0]) }>::new();
     assert_eq!(space.writer().available(), 2 * NATIVE.space(0).unwrap() + NATIVE.space(1).unwrap());
 }
 
@@ -152,8 +152,8 @@ fn decoders_of_any_message() {
                 plant();
             });
         }
-        assert!(messages.end().is_some() || messages.next().is_some());
-        let _ = messages.clamped().is_some_and(|message| decode(&message, &bytes));
+        assert!(messages.stop_reason().is_some() || messages.next().is_some());
+        let _ = messages.truncated_message().is_some_and(|message| decode(&message, &bytes));
         let made = ControlMessage::new(random.number() as i32, random.number() as i32, &bytes);
         decode(&made, &bytes);
     });
@@ -181,12 +181,12 @@ fn a_ring_buffer_of_any_bytes() {
         let few = [0, 1, 16, 24, 64, 128];
         let huge = [usize::MAX, i32::MAX as usize - 16, 1 << 31, i32::MAX as usize];
         let mut room = || if random.one_in(12) { random.of(&huge) } else { random.of(&few) };
-        let (name_room, control_room) = (room(), room());
-        let Ok(header) = MultishotHeader::new(name_room, control_room) else { return };
+        let (name_room, control_capacity) = (room(), room());
+        let Ok(header) = MultishotMsgHdr::new(name_room, control_capacity) else { return };
         let len = random.below(400);
         let mut bytes = likely_bytes(random, &world, len);
         for field in bytes.chunks_exact_mut(4).take(4) {
-            let near = [name_room as u32, control_room as u32, len as u32, 0, 1, u32::MAX, 1 << 31];
+            let near = [name_room as u32, control_capacity as u32, len as u32, 0, 1, u32::MAX, 1 << 31];
             let value = random.of(&near).wrapping_add(random.below(3) as u32).wrapping_sub(1);
             field.copy_from_slice(&value.to_ne_bytes());
         }
@@ -194,7 +194,7 @@ fn a_ring_buffer_of_any_bytes() {
             Ok(out) => {
                 happened("a buffer that was split");
                 assert!(len >= header.payload_offset());
-                assert!(out.name().len() <= name_room.min(out.name_len()) && out.control().len() <= control_room);
+                assert!(out.name().len() <= name_room.min(out.name_len()) && out.control().len() <= control_capacity);
                 let payload = &bytes[header.payload_offset()..];
                 assert_eq!(out.payload(), &payload[..out.payload_len().min(payload.len())]);
                 assert_eq!(out.name(), &bytes[16..][..out.name().len()]);

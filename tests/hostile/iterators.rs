@@ -206,7 +206,7 @@ pub fn lend<'fd>(
         Some(Err(error)) => {
             assert!(!appended);
             match error {
-                PushError::NoRoom { needed, available } => assert!(needed > available),
+                PushError::BufferTooSmall { needed, available } => assert!(needed > available),
                 PushError::TooManyDescriptors { count, max } => assert!(count > max && max == SCM_MAX_FD),
                 error => panic!("{error}"),
             }

@@ -153,7 +153,7 @@ fn look_only(way: usize, count: usize, held: &Held<'_>) {
             happened("looking that was forgotten");
             let mut messages = received.messages();
             let _ = messages.next().map(forget);
-            let _ = messages.clamped().map(forget);
+            let _ = messages.truncated_message().map(forget);
             forget(messages.clone());
             forget(messages);
         }
@@ -202,7 +202,7 @@ fn a_look(random: &mut Random, ways: &[usize], roomy: bool) {
         let room = if roomy { 400 } else { random.below(100) };
         let mut data = [0; 4];
         let received = recvmsg(&world.there, &mut [IoSliceMut::new(&mut data)], &mut memory[..room], flags).unwrap();
-        assert_eq!((received.control_room(), received.control_len() <= room), (room, true));
+        assert_eq!((received.control_capacity(), received.control_len() <= room), (room, true));
         let one = Held::new(received);
         // A descriptor of this process that nothing has sent is that of the sender.
         let arrived: Vec<File> = one.left.iter().copied().filter(|file| world.is_lent(*file)).collect();

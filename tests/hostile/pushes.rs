@@ -4,7 +4,7 @@
 use crate::iterators::{self, Misdeed, every_misdeed};
 use crate::rounds::{Random, happened, plant};
 use crate::world::{LENT, NATIVE, RIGHTS, World};
-use ancillary::control::End as WalkEnd;
+use ancillary::control::StopReason;
 use ancillary::message::{ControlKind, EncodeMessage, SCM_MAX_FD, ScmRights};
 use ancillary::{ControlMessages, ControlWriter, Layout, PushError};
 use rustix::fd::{AsRawFd, BorrowedFd};
@@ -194,7 +194,7 @@ impl<'fd> Shared<'fd> {
             }
             writer.push_raw(level, message_type, payload).unwrap();
         }
-        assert_eq!(messages.end(), Some(WalkEnd::Clean));
+        assert_eq!(messages.stop_reason(), Some(StopReason::EndOfBuffer));
         assert_eq!(writer.as_bytes(), control.as_bytes());
         // The writer says how many descriptors it counts, when it is asked for more than there may be.
         let too_many = std::iter::repeat_n(self.world.lent(0), SCM_MAX_FD + 1);
@@ -268,7 +268,7 @@ impl<'fd> Hostile<'_, 'fd> {
             }
             Step::Endless(len) => {
                 let refused = control.reserve(LEVEL, 0, *len).map(drop);
-                assert!(matches!(refused, Err(PushError::NoRoom { .. } | PushError::TooLong { .. })));
+                assert!(matches!(refused, Err(PushError::BufferTooSmall { .. } | PushError::TooLong { .. })));
                 Ok(())
             }
             Step::Translated(with_descriptors) => self.translate(control, *with_descriptors),

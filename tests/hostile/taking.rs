@@ -181,7 +181,7 @@ pub fn take_messages(way: usize, count: usize, held: &mut Held<'_>, kept: &mut K
             happened("messages that were forgotten");
             let mut messages = held.received.take_messages();
             let _ = messages.next().map(forget);
-            let _ = messages.clamped().map(forget);
+            let _ = messages.truncated_message().map(forget);
             forget(messages);
             kept.forgotten.append(&mut held.left);
         }

@@ -4,10 +4,10 @@ use crate::harness::{not_watched_by, the_kernel_itself};
 use crate::kernel::a_kernel_that_knows_another_width;
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{RecvMsgHdr, RecvRoom, RecvSlot, SendMsgHdr, SendSlot, sendmsg_raw};
+use ancillary::{ControlBuffer, ControlWriter, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -31,7 +31,7 @@ fn more_control_bytes_than_musl_copies() {
         let (here, there) = pair(kind);
         let file = files(1);
         let many = vec![borrowed(&file)[0]; 253];
-        let mut space = ControlSpace::<{ control_space!(ScmRights[253], ScmCredentials) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[253], ScmCredentials) }>::new();
         let mut control = space.writer();
         control.push(ScmRights(&many)).unwrap();
         control.push(ScmCredentials::of_this_process()).unwrap();
@@ -104,14 +104,14 @@ fn headers_in_dirty_memory() {
         let file = files(1);
         let control = message_bytes(RIGHTS, &number_bytes(&file));
         let data = [IoSlice::new(b"da"), IoSlice::new(b"ta")];
-        let header = SendHeader::with_bytes(&data, &control);
+        let header = SendMsgHdr::with_bytes(&data, &control);
         moved_into_dirty_memory(header, dirt, |header| {
             assert_clean(header.as_ptr().cast(), 2, control.len());
             assert_eq!(send_by_number(here.as_fd(), header.as_ptr().cast()), Ok(4));
         });
         let (mut bytes, mut room) = ([0; 8], [dirt; 64]);
         let mut slices = [IoSliceMut::new(&mut bytes)];
-        let header = RecvHeader::new(&mut slices, &mut room);
+        let header = RecvMsgHdr::new(&mut slices, &mut room);
         moved_into_dirty_memory(header, dirt, |header| {
             assert_clean(header.as_mut_ptr().cast(), 1, 64);
         });
@@ -133,7 +133,7 @@ fn control_messages_in_dirty_memory() {
         let lengths: Vec<usize> = control.as_bytes().chunks(NATIVE.space(4).unwrap()).map(first_word).collect();
         assert_eq!(lengths, [NATIVE.len(4).unwrap(); 2]);
         let data = [IoSlice::new(b"x")];
-        let header = SendHeader::new(&data, &control);
+        let header = SendMsgHdr::new(&data, &control);
         assert_eq!(send_by_number(here.as_fd(), header.as_ptr().cast()), Ok(1));
         assert_eq!(sendmsg(&here, &data, &control, SendFlags::empty()), Ok(1));
         for _ in 0..2 {
@@ -167,7 +167,7 @@ fn a_dirty_upper_half_of_a_length() {
     let (here, _there) = pair(SocketType::DGRAM);
     let data = [IoSlice::new(b"x")];
     let control = ControlWriter::empty();
-    let header = SendHeader::new(&data, &control);
+    let header = SendMsgHdr::new(&data, &control);
     // SAFETY: the pointer is to a prepared header.
     let clean = unsafe { header.as_ptr().cast::<KernelHeader>().read() };
     let upper_half = (u32::MAX as usize).wrapping_add(1);
@@ -188,7 +188,7 @@ fn a_flag_of_the_kernels_own_is_refused() {
     send_plain(&here, b"x").unwrap();
     let mut data = [0; 4];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+    let mut rooms = [RecvRoom::new(&mut slices, ControlSliceMut::none())];
     let flags = RecvFlags::from_bits_retain(0x8000_0000) | RecvFlags::DONTWAIT;
     let batch = recvmmsg(&there, &mut [RecvSlot::new()], &mut rooms, flags, None).map(|batch| batch.len());
     assert_eq!(batch, Err(Errno::INVAL));
@@ -238,7 +238,7 @@ impl Cancelled {
     /// the C library.
     fn call(&self) {
         let descriptors = [self.file.as_fd()];
-        let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
         let mut control = space.writer();
         control.push(ScmRights(&descriptors)).unwrap();
         sendmsg(&self.here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
@@ -252,7 +252,7 @@ impl Cancelled {
         let mut messages = [SendSlot::new(&slices, &empty)];
         assert_eq!(sendmmsg(&self.here, &mut messages, SendFlags::empty()), Ok(1));
         let mut slices = [IoSliceMut::new(&mut data)];
-        let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+        let mut rooms = [RecvRoom::new(&mut slices, ControlSliceMut::none())];
         let mut slots = [RecvSlot::new()];
         let mut batch = recvmmsg(&self.there, &mut slots, &mut rooms, RecvFlags::empty(), None).unwrap();
         assert_eq!(batch.next().unwrap().data(), b"y");

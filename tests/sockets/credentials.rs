@@ -3,7 +3,7 @@
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{EncodeMessage, ScmCredentials, ScmRights};
-use ancillary::{ControlSpace, Message, Received, control_space, sendmsg};
+use ancillary::{ControlBuffer, Message, Received, control_space, sendmsg};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::sockopt::set_socket_passcred;
@@ -25,7 +25,7 @@ tests![
 const SPACE: usize = control_space!(ScmCredentials, ScmRights[2]);
 
 fn send_as(socket: impl AsFd, who: ScmCredentials) -> Result<usize, Errno> {
-    let mut space = ControlSpace::<SPACE>::new();
+    let mut space = ControlBuffer::<SPACE>::new();
     let mut control = space.writer();
     control.push(who).unwrap();
     sendmsg(socket, &[IoSlice::new(b"x")], &control, SendFlags::NOSIGNAL)
@@ -122,7 +122,7 @@ fn credentials_arrive_before_descriptors() {
             set_socket_passcred(&there, true).unwrap();
             let file = files(1);
             let descriptors = borrowed(&file);
-            let mut space = ControlSpace::<SPACE>::new();
+            let mut space = ControlBuffer::<SPACE>::new();
             let mut control = space.writer();
             let (rights, own) = (ScmRights(&descriptors), ScmCredentials::of_this_process());
             if descriptors_first {

@@ -5,7 +5,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmRights;
 use ancillary::socket::RecvOptions;
-use ancillary::{ControlSpace, Message, control_space, recvmsg, sendmsg};
+use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -103,7 +103,7 @@ fn an_empty_list_arrives_as_nothing() {
         let file = files(1);
         let descriptors = borrowed(&file);
         for lists in [[&descriptors[..], &[]], [&[], &descriptors[..]]] {
-            let mut space = ControlSpace::<{ control_space!(ScmRights[0], ScmRights[1]) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(ScmRights[0], ScmRights[1]) }>::new();
             let mut control = space.writer();
             lists.iter().for_each(|list| control.push(ScmRights(*list)).unwrap());
             sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
@@ -200,7 +200,7 @@ fn out_of_band_data_carries_no_descriptor() {
     let (here, there) = pair(SocketType::STREAM);
     let file = files(1);
     let descriptors = borrowed(&file);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&descriptors)).unwrap();
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::OOB), Ok(1));

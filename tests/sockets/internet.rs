@@ -3,13 +3,13 @@
 use crate::harness::the_kernel_itself;
 use crate::support::*;
 use crate::tests;
-use ancillary::control::{ControlMemory, FixedPayload};
+use ancillary::control::{ControlSliceMut, FixedPayload};
 use ancillary::message::{
     ControlKind, DecodeMessage, DeliveredOnRequest, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, ScmPidfd, ScmSecurity,
     UdpGro, UdpSegment,
 };
 use ancillary::socket::set_delivery;
-use ancillary::{ControlSpace, Message, Received, control_space, recvmsg, sendmsg, sendmsg_addr};
+use ancillary::{ControlBuffer, Message, Received, control_space, recvmsg, sendmsg, sendmsg_addr};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -82,7 +82,7 @@ fn send_with(socket: &UdpSocket, numbers: (i32, i32), payload: &[u8]) -> Result<
 }
 
 /// Waits for a datagram.
-pub fn arrived<'c>(socket: impl AsFd, data: &mut [u8], control: impl Into<ControlMemory<'c>>) -> Received<'c> {
+pub fn arrived<'c>(socket: impl AsFd, data: &mut [u8], control: impl Into<ControlSliceMut<'c>>) -> Received<'c> {
     wait_for(&socket, libc::POLLIN);
     recvmsg(socket, &mut [IoSliceMut::new(data)], control, RecvFlags::empty()).unwrap().complete().unwrap()
 }
@@ -103,7 +103,7 @@ fn where_an_ipv4_datagram_was_sent() {
     for last in [1, 2, 77] {
         let to = Ipv4Addr::new(127, 0, 0, last);
         here.send_to(b"x", (to, address.port())).unwrap();
-        let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpPktinfo) }>::new();
         let received = arrived(&there, &mut [0], &mut space);
         let expected = IpPktinfo { ifindex: interface_of_loopback(), spec_dst: to, addr: to };
         assert_eq!(received.find::<IpPktinfo>(), Some(Ok(expected)));
@@ -116,7 +116,7 @@ fn the_source_of_an_ipv4_answer() {
     let (here, from) = bound(Ipv4Addr::UNSPECIFIED);
     let SocketAddr::V4(to) = to else { unreachable!() };
     for source in [Ipv4Addr::new(127, 0, 0, 9), Ipv4Addr::new(127, 1, 2, 3)] {
-        let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpPktinfo) }>::new();
         let mut control = space.writer();
         control.push(IpPktinfo::from_source(source)).unwrap();
         sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
@@ -124,7 +124,7 @@ fn the_source_of_an_ipv4_answer() {
         assert_eq!(sender, SocketAddrV4::new(source, from.port()).into());
     }
     // Out on an interface that there is not.
-    let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(IpPktinfo) }>::new();
     let mut control = space.writer();
     control.push(IpPktinfo { ifindex: i32::MAX as u32, ..IpPktinfo::from_source(Ipv4Addr::LOCALHOST) }).unwrap();
     let sent = sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty());
@@ -137,11 +137,11 @@ fn the_type_of_service() {
     here.connect(to).unwrap();
     set_delivery::<IpTos>(&there, true).unwrap();
     for tos in [0, 1, 2, 3, 0xb8, 0xff] {
-        let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpTos) }>::new();
         let mut control = space.writer();
         control.push(IpTos(tos)).unwrap();
         sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
-        let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpTos) }>::new();
         let received = arrived(&there, &mut [0], &mut space);
         assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(tos))));
         let Some(Ok(Message::Other(message))) = received.messages().next() else { panic!("no message") };
@@ -165,7 +165,7 @@ fn where_an_ipv6_datagram_was_sent() {
     let (here, _) = bound(Ipv6Addr::LOCALHOST);
     set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
     here.send_to(b"x", (Ipv6Addr::LOCALHOST, address.port())).unwrap();
-    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(Ipv6Pktinfo) }>::new();
     let received = arrived(&there, &mut [0], &mut space);
     let expected = Ipv6Pktinfo { addr: Ipv6Addr::LOCALHOST, ifindex: interface_of_loopback() };
     assert_eq!(received.find::<Ipv6Pktinfo>(), Some(Ok(expected)));
@@ -175,7 +175,7 @@ fn the_source_of_an_ipv6_answer() {
     let (there, to) = bound(Ipv6Addr::LOCALHOST);
     let (here, from) = bound(Ipv6Addr::UNSPECIFIED);
     let SocketAddr::V6(to) = to else { unreachable!() };
-    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(Ipv6Pktinfo) }>::new();
     let mut control = space.writer();
     control.push(Ipv6Pktinfo::from_source(Ipv6Addr::LOCALHOST)).unwrap();
     sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()).unwrap();
@@ -194,20 +194,20 @@ fn the_traffic_class() {
     here.connect(to).unwrap();
     set_delivery::<Ipv6Tclass>(&there, true).unwrap();
     for (class, expected) in [(0, Ok(0)), (1, Ok(1)), (0xb9, Ok(0xb9)), (255, Ok(255)), (256, Err(Errno::INVAL))] {
-        let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(Ipv6Tclass) }>::new();
         let mut control = space.writer();
         control.push(Ipv6Tclass(class)).unwrap();
         let sent = sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(sent.map(|_| ()), expected.map(|_| ()), "{class}");
         if let Ok(expected) = expected {
-            let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(Ipv6Tclass) }>::new();
             let received = arrived(&there, &mut [0], &mut space);
             assert_eq!(received.find::<Ipv6Tclass>(), Some(Ok(Ipv6Tclass(expected))));
         }
     }
     // RFC 3542 lets -1 stand for the default, which is 0 here. Linux 6.18 sends 255.
     send_with(&here, numbers::<Ipv6Tclass>(), &(-1_i32).to_ne_bytes()).unwrap();
-    let mut space = ControlSpace::<{ control_space!(Ipv6Tclass) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(Ipv6Tclass) }>::new();
     let class = arrived(&there, &mut [0], &mut space).find::<Ipv6Tclass>();
     assert!(matches!(class, Some(Ok(Ipv6Tclass(0 | 255)))), "{class:?}");
     // Case W3: one that is received may have one byte.
@@ -226,7 +226,7 @@ fn an_ipv4_datagram_on_an_ipv6_socket() {
     set_delivery::<Ipv6Tclass>(&there, true).unwrap();
     set_delivery::<IpTos>(&there, true).unwrap();
     here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
-    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo, Ipv6Tclass, IpTos) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(Ipv6Pktinfo, Ipv6Tclass, IpTos) }>::new();
     let received = arrived(&there, &mut [0], &mut space);
     let found = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
     assert_eq!(found.addr, Ipv4Addr::LOCALHOST.to_ipv6_mapped());
@@ -243,12 +243,12 @@ fn marks_of_an_ipv4_datagram_from_an_ipv6_socket() {
     for (class, tos, arrives) in
         [(Some(0xb8), None, 0), (None, Some(0xb8), 0xb8), (Some(1), Some(2), 2), (Some(2), Some(0), 0)]
     {
-        let mut space = ControlSpace::<{ control_space!(Ipv6Tclass, IpTos) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(Ipv6Tclass, IpTos) }>::new();
         let mut control = space.writer();
         class.map_or(Ok(()), |class| control.push(Ipv6Tclass(class))).unwrap();
         tos.map_or(Ok(()), |tos| control.push(IpTos(tos))).unwrap();
         assert_eq!(sendmsg_addr(&here, &to, &[IoSlice::new(b"x")], &control, SendFlags::empty()), Ok(1));
-        let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpTos) }>::new();
         let found = arrived(&there, &mut [0], &mut space).find::<IpTos>();
         assert_eq!(found, Some(Ok(IpTos(arrives))), "{class:?}, {tos:?}");
     }
@@ -259,22 +259,22 @@ fn many_datagrams_as_one() {
     let (here, _) = bound(Ipv4Addr::LOCALHOST);
     here.connect(to).unwrap();
     set_delivery::<UdpGro>(&there, true).unwrap();
-    let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
     control.push(UdpSegment(4)).unwrap();
     sendmsg(&here, &[IoSlice::new(b"datagrams")], &control, SendFlags::empty()).unwrap();
-    let (mut data, mut space) = ([0; 65_535], ControlSpace::<{ control_space!(UdpGro) }>::new());
+    let (mut data, mut space) = ([0; 65_535], ControlBuffer::<{ control_space!(UdpGro) }>::new());
     let received = arrived(&there, &mut data, &mut space);
     let size = received.find::<UdpGro>().unwrap().unwrap();
     assert_eq!(size, UdpGro(4));
     let data = &data[..received.bytes()];
     assert!(size.segments(data, false).eq([&b"data"[..], b"gram", b"s"]));
     // Case W2: where the slices are too short, what is left of a datagram is not one.
-    let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
     control.push(UdpSegment(1000)).unwrap();
     sendmsg(&here, &[IoSlice::new(&[7; 9300])], &control, SendFlags::empty()).unwrap();
-    let (mut data, mut space) = ([0; 2500], ControlSpace::<{ control_space!(UdpGro) }>::new());
+    let (mut data, mut space) = ([0; 2500], ControlBuffer::<{ control_space!(UdpGro) }>::new());
     let mut slices = [IoSliceMut::new(&mut data)];
     let received = recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
     let segments = received.find::<UdpGro>().unwrap().unwrap().segments(&data, received.data_truncated());
@@ -282,7 +282,7 @@ fn many_datagrams_as_one() {
     assert!(segments.eq([[7; 1000], [7; 1000]]));
     // One datagram alone has no size beside it.
     here.send(b"one").unwrap();
-    let mut space = ControlSpace::<{ control_space!(UdpGro) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(UdpGro) }>::new();
     assert_eq!(arrived(&there, &mut [0; 8], &mut space).find::<UdpGro>(), None);
 }
 
@@ -308,7 +308,7 @@ fn delivery_is_turned_off_again() {
     for on in [true, false, true] {
         set_delivery::<IpPktinfo>(&there, on).unwrap();
         here.send_to(b"x", to).unwrap();
-        let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpPktinfo) }>::new();
         assert_eq!(arrived(&there, &mut [0], &mut space).find::<IpPktinfo>().is_some(), on);
     }
 }
@@ -383,7 +383,7 @@ fn room_for_one_of_two() {
     set_delivery::<IpPktinfo>(&there, true).unwrap();
     set_delivery::<IpTos>(&there, true).unwrap();
     here.send_to(b"x", to).unwrap();
-    let mut space = ControlSpace::<{ control_space!(IpPktinfo) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(IpPktinfo) }>::new();
     let mut data = [0];
     let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     assert!(received.control_truncated());

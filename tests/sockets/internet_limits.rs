@@ -7,7 +7,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::message::{IpPktinfo, Ipv6Pktinfo, UdpSegment};
 use ancillary::socket::set_delivery;
-use ancillary::{ControlSpace, control_space, sendmsg, sendmsg_addr};
+use ancillary::{ControlBuffer, control_space, sendmsg, sendmsg_addr};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::SendFlags;
@@ -33,7 +33,7 @@ fn the_kernels_segments_of_ipv6() -> Result<(), String> {
 
 /// Sends on a connected socket.
 fn send_segments(socket: impl AsFd, len: usize, size: u16) -> Result<usize, Errno> {
-    let mut space = ControlSpace::<{ control_space!(UdpSegment) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(UdpSegment) }>::new();
     let mut control = space.writer();
     control.push(UdpSegment(size)).unwrap();
     sendmsg(socket, &[IoSlice::new(&vec![7; len])], &control, SendFlags::empty())
@@ -94,7 +94,7 @@ fn both_packet_infos_on_a_socket_of_both_families() {
     set_delivery::<IpPktinfo>(&there, true).unwrap();
     set_delivery::<Ipv6Pktinfo>(&there, true).unwrap();
     here.send_to(b"x", (Ipv4Addr::LOCALHOST, address.port())).unwrap();
-    let mut space = ControlSpace::<{ control_space!(IpPktinfo, Ipv6Pktinfo) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(IpPktinfo, Ipv6Pktinfo) }>::new();
     let received = arrived(&there, &mut [0], &mut space);
     let of_ipv6 = received.find::<Ipv6Pktinfo>().unwrap().unwrap();
     let of_ipv4 = received.find::<IpPktinfo>().unwrap().unwrap();
@@ -108,7 +108,7 @@ fn the_packet_info_of_ipv6_on_a_socket_of_ipv4_is_ignored() {
     let (there, to) = bound(Ipv4Addr::LOCALHOST);
     let (here, from) = bound(Ipv4Addr::UNSPECIFIED);
     let SocketAddr::V4(to) = to else { unreachable!() };
-    let mut space = ControlSpace::<{ control_space!(Ipv6Pktinfo, IpPktinfo) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(Ipv6Pktinfo, IpPktinfo) }>::new();
     for (of_ipv4, source) in [(false, Ipv4Addr::LOCALHOST), (true, asked)] {
         let mut control = space.writer();
         control.push(Ipv6Pktinfo::from_source(asked.to_ipv6_mapped())).unwrap();

@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, SendSlot, recvmsg_raw};
+use ancillary::control::ControlSliceMut;
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, SendSlot, recvmsg_raw};
 use ancillary::{ControlWriter, recvmmsg, recvmsg, sendmmsg, sendmsg_addr};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -31,7 +31,7 @@ fn a_header_that_is_used_again_has_room_for_every_name() {
     let there_name = getsockname(&there).unwrap();
     let mut data = [0; 8];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+    let mut header = RecvMsgHdr::new(&mut slices, ControlSliceMut::none());
     for len in [0, 5, 40, 1, 70] {
         let here = datagrams();
         if len > 0 {
@@ -71,9 +71,9 @@ fn the_longest_path_of_all() {
     };
     let mut data = [0; 8];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let received = recvmsg(&there, &mut slices, ControlMemory::none(), RecvFlags::DONTWAIT).unwrap();
+    let received = recvmsg(&there, &mut slices, ControlSliceMut::none(), RecvFlags::DONTWAIT).unwrap();
     assert_eq!(received.address().map(bytes_of), Some(whole.clone()));
-    let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+    let mut rooms = [RecvRoom::new(&mut slices, ControlSliceMut::none())];
     let mut slots = [RecvSlot::new()];
     let mut batch = recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();
     assert_eq!(batch.next().unwrap().address().map(bytes_of), Some(whole));

@@ -4,7 +4,7 @@ use crate::harness::the_kernel_itself;
 use crate::kernel::in_a_network_of_its_own;
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::recvmsg;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSliceMut};
@@ -90,7 +90,7 @@ fn overrun() {
     assert!(lost > 1);
     let mut receive = || {
         let mut slices = [IoSliceMut::new(&mut data)];
-        let received = recvmsg(&there, &mut slices, ControlMemory::none(), RecvFlags::DONTWAIT)?;
+        let received = recvmsg(&there, &mut slices, ControlSliceMut::none(), RecvFlags::DONTWAIT)?;
         assert_eq!(received.address().unwrap().address_family(), AddressFamily::NETLINK);
         drop(received);
         Ok(u16::from_ne_bytes([data[0], data[1]]))

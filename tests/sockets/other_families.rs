@@ -3,8 +3,8 @@
 use crate::harness::{not_watched_by, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
+use ancillary::control::ControlSliceMut;
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
 use ancillary::{recvmmsg, recvmsg};
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSliceMut};
@@ -77,7 +77,7 @@ fn a_packet_socket_is_received_from() {
     let socket = packet_socket().unwrap();
     send_a_datagram(b"seen from below");
     let receive = |packet: &mut [u8]| {
-        let received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], ControlMemory::none(), RecvFlags::DONTWAIT)?;
+        let received = recvmsg(&socket, &mut [IoSliceMut::new(packet)], ControlSliceMut::none(), RecvFlags::DONTWAIT)?;
         assert_eq!(received.address().map(|address| address.address_family()), Some(AddressFamily::PACKET));
         assert!(received.incomplete().is_none());
         Ok(received.bytes())
@@ -93,7 +93,7 @@ fn an_empty_packet_socket_says_so() {
             match recvmsg(&socket, &mut [IoSliceMut::new(&mut [0; 16])], &mut [0; 64], flags) {
                 Err(error) => break assert_eq!(error, Errno::AGAIN, "{flags:?}"),
                 // Another program's; with a peek it would stay.
-                Ok(_) => drop(recvmsg(&socket, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT)),
+                Ok(_) => drop(recvmsg(&socket, &mut [], ControlSliceMut::none(), RecvFlags::DONTWAIT)),
             }
         }
     }
@@ -106,7 +106,7 @@ fn a_batch_of_packets() {
     }
     let mut buffers = [[0; 128]; 8];
     let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-    let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
+    let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlSliceMut::none()));
     let mut slots = [const { RecvSlot::new() }; 8];
     let flags = WAIT_FOR_ONE | RecvFlags::DONTWAIT;
     let mut seen = 0;
@@ -115,7 +115,7 @@ fn a_batch_of_packets() {
     }
     assert!(seen >= 2, "{seen}: each comes at least once");
     // Nothing is left, and the batch says so.
-    while recvmsg(&socket, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT).is_ok() {}
+    while recvmsg(&socket, &mut [], ControlSliceMut::none(), RecvFlags::DONTWAIT).is_ok() {}
     let empty = recvmmsg(&socket, &mut slots, &mut rooms, flags, None);
     assert_eq!(empty.err(), Some(Errno::AGAIN));
 }
@@ -149,16 +149,16 @@ fn the_flag_is_refused_where_the_caller_gives_it() {
     let mut slices = [IoSliceMut::new(&mut data)];
     let flags = RecvFlags::DONTWAIT | CLOEXEC_ON_RECEIVE;
     let inheritable = |flags| RecvOptions::with_flags(flags).inheritable();
-    let refused = recvmsg(&socket, &mut slices, ControlMemory::none(), inheritable(flags));
+    let refused = recvmsg(&socket, &mut slices, ControlSliceMut::none(), inheritable(flags));
     assert_eq!(refused.err(), Some(Errno::INVAL));
-    let mut rooms = [RecvRoom::new(&mut slices, ControlMemory::none())];
+    let mut rooms = [RecvRoom::new(&mut slices, ControlSliceMut::none())];
     let mut slots = [RecvSlot::new()];
     let refused = recvmmsg(&socket, &mut slots, &mut rooms, inheritable(flags), None);
     assert_eq!(refused.err(), Some(Errno::INVAL));
-    let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+    let mut header = RecvMsgHdr::new(&mut slices, ControlSliceMut::none());
     // SAFETY: the header is prepared, and lives and stays where it is until after the call.
     assert_eq!(unsafe { recvmsg_raw(&socket, header.as_mut_ptr(), flags) }, Err(Errno::INVAL));
-    let received = recvmsg(&socket, &mut slices, ControlMemory::none(), inheritable(RecvFlags::DONTWAIT)).unwrap();
+    let received = recvmsg(&socket, &mut slices, ControlSliceMut::none(), inheritable(RecvFlags::DONTWAIT)).unwrap();
     assert!(received.bytes() > 0);
 }
 
@@ -214,18 +214,18 @@ fn filters_of_calls() -> Result<(), String> {
 fn a_unix_socket_that_refuses_the_call_is_not_asked_again() {
     where_the_flag_is_needed(|| {
         let unconnected = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-        let received = recvmsg(unconnected.as_fd(), &mut [], ControlMemory::none(), RecvFlags::empty());
+        let received = recvmsg(unconnected.as_fd(), &mut [], ControlSliceMut::none(), RecvFlags::empty());
         assert_eq!(received.err(), Some(Errno::INVAL));
-        let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+        let mut rooms = [RecvRoom::new(&mut [], ControlSliceMut::none())];
         let mut slots = [RecvSlot::new()];
         let received = recvmmsg(&unconnected, &mut slots, &mut rooms, RecvFlags::empty(), None);
         assert_eq!(received.err(), Some(Errno::INVAL));
         let (here, _there) = pair(SocketType::DGRAM);
-        let received = recvmsg(&here, &mut [], ControlMemory::none(), RecvFlags::OOB);
+        let received = recvmsg(&here, &mut [], ControlSliceMut::none(), RecvFlags::OOB);
         assert_eq!(received.err(), Some(Errno::OPNOTSUPP));
         // The filter works.
         let without = RecvOptions::with_flags(RecvFlags::DONTWAIT).inheritable();
-        let received = recvmsg(&here, &mut [], ControlMemory::none(), without);
+        let received = recvmsg(&here, &mut [], ControlSliceMut::none(), without);
         assert_eq!(received.err(), Some(Errno::from_raw_os_error(libc::ENOTUNIQ)));
         let received = recvmmsg(&here, &mut slots, &mut rooms, without, None);
         assert_eq!(received.err(), Some(Errno::from_raw_os_error(libc::ENOTUNIQ)));
@@ -268,10 +268,10 @@ fn failed_routes() -> Result<(), String> {
 /// it, and wait.
 fn an_error_that_was_pending_is_returned() {
     let socket = with_a_failed_route().unwrap();
-    let received = recvmsg(&socket, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT);
+    let received = recvmsg(&socket, &mut [], ControlSliceMut::none(), RecvFlags::DONTWAIT);
     assert_eq!(received.err(), Some(Errno::OPNOTSUPP));
     let socket = with_a_failed_route().unwrap();
-    let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+    let mut rooms = [RecvRoom::new(&mut [], ControlSliceMut::none())];
     let mut slots = [RecvSlot::new()];
     let received = recvmmsg(&socket, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None);
     assert_eq!(received.err(), Some(Errno::OPNOTSUPP));

@@ -2,10 +2,10 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::control::{ControlMemory, End};
+use ancillary::control::{ControlSliceMut, StopReason};
 use ancillary::layout::{ByteOrder, Layout};
 use ancillary::message::{DecodeError, DecodeMessage, ScmCredentials, ScmRights, ScmRightsNumbers};
-use ancillary::{ControlMessages, ControlSpace, Message, control_len, control_space};
+use ancillary::{ControlBuffer, ControlMessages, Message, control_len, control_space};
 use rustix::net::SocketType;
 use rustix::net::sockopt::set_socket_passcred;
 
@@ -141,8 +141,8 @@ fn an_untruncated_length_from_apple() {
     let mut messages = ControlMessages::with_layout(darwin, &bytes);
     let error = messages.next().unwrap().unwrap_err();
     assert_eq!((error.offset(), error.claimed(), error.remaining()), (0, 76, 32));
-    assert_eq!(messages.end(), Some(End::Malformed(error)));
-    let clamped = messages.clamped().unwrap();
+    assert_eq!(messages.stop_reason(), Some(StopReason::Malformed(error)));
+    let clamped = messages.truncated_message().unwrap();
     assert_eq!(ScmRightsNumbers::decode(clamped.payload()).unwrap().map(Result::unwrap).sum::<i32>(), 35);
 }
 
@@ -156,7 +156,7 @@ fn a_length_of_zero_or_of_everything() {
             bytes.extend(message_claiming(cmsg_len, RIGHTS, &[0xff; 20]));
             let mut messages = ControlMessages::new(&bytes);
             assert_eq!(messages.by_ref().take(10).count(), 1 + usize::from(before));
-            assert!(matches!(messages.end(), Some(End::Malformed(_))));
+            assert!(matches!(messages.stop_reason(), Some(StopReason::Malformed(_))));
         }
     }
 }
@@ -206,7 +206,7 @@ fn sizes_near_the_largest_numbers() {
 /// zbus, tokio-unix-ipc, ipc-channel: the system's limit was not theirs.
 fn the_most_descriptors_and_one_more() {
     let file = files(1);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[254]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[254]) }>::new();
     for (count, fits) in [(253, true), (254, false)] {
         let many = vec![borrowed(&file)[0]; count];
         assert_eq!(space.writer().push(ScmRights(&many)).is_ok(), fits, "{count}");
@@ -265,7 +265,7 @@ fn room_for_the_set_that_was_too_small() {
     if cfg!(target_pointer_width = "64") {
         assert_eq!(ROOM, 120);
     }
-    let mut space = ControlSpace::<ROOM>::new();
+    let mut space = ControlBuffer::<ROOM>::new();
     let mut writer = space.writer();
     for payload_len in [4, 20, 4, 16] {
         writer.push_raw(41, 1, &vec![0; payload_len]).unwrap();
@@ -304,8 +304,8 @@ fn close_on_exec_on_every_descriptor() {
 /// unix-ancillary: a dangling pointer with a length of 0, which NetBSD and macOS refuse.
 fn a_null_pointer_for_an_empty_buffer() {
     let mut data = [];
-    for room in [ControlMemory::none(), ControlMemory::from(&mut [0u8; 0])] {
-        let mut header = ancillary::socket::RecvHeader::new(&mut data, room);
+    for room in [ControlSliceMut::none(), ControlSliceMut::from(&mut [0u8; 0])] {
+        let mut header = ancillary::socket::RecvMsgHdr::new(&mut data, room);
         let pointer = header.as_mut_ptr();
         // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
         let raw = unsafe { &*pointer.cast::<libc::msghdr>() };

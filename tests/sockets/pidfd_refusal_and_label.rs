@@ -3,7 +3,7 @@
 use crate::kernel::needs_kernel;
 use crate::support::*;
 use crate::tests;
-use ancillary::message::{NoDescriptor, ScmCredentials, ScmRights};
+use ancillary::message::{DescriptorError, ScmCredentials, ScmRights};
 use ancillary::{Message, control_space};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
@@ -113,7 +113,7 @@ fn without_a_free_number_the_slot_holds_an_error() {
     drop(limit);
     assert!(!received.data_truncated() && !received.control_truncated());
     let Some(Ok(Message::ScmPidfd(Err(none)))) = received.messages().next() else { panic!() };
-    assert_eq!((none.errno(), none), (Some(Errno::MFILE), NoDescriptor { slot: -libc::EMFILE }));
+    assert_eq!((none.errno(), none), (Some(Errno::MFILE), DescriptorError { raw: -libc::EMFILE }));
     // That is nothing the peer has sent.
     assert_eq!(received.take_descriptors().unwrap().len(), 0);
     drop(received);

@@ -6,7 +6,7 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, recvmsg_raw};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, recvmsg_raw};
 use ancillary::{Message, Received, recvmmsg};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSliceMut};
@@ -198,7 +198,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
     let mut data = [0; 3 * 8];
     // On a stream one byte is one message. Elsewhere any length will do.
     let data_room = if connection.kind == SocketType::STREAM { 1 } else { random.below(8) };
-    let control_room = if random.one_in(3) { random.below(96) } else { 1100 };
+    let control_capacity = if random.one_in(3) { random.below(96) } else { 1100 };
     let limit = random.one_in(6).then(|| {
         account.add("a full table of descriptors");
         // The number that is free comes next, so this leaves at most so many.
@@ -208,7 +208,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
     if random.one_in(8) {
         account.add("peeked");
         let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
-        let peeked = receive_flags(&connection.there, &mut data[..data_room], &mut room[..control_room], flags);
+        let peeked = receive_flags(&connection.there, &mut data[..data_room], &mut room[..control_capacity], flags);
         // On a stream a peek that ends where bytes without descriptors do looks at what comes next as well: Linux
         // `unix_stream_read_generic`.
         let with_any = connection.on_their_way.iter().find(|files| !files.is_empty());
@@ -226,7 +226,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
             let mut rooms: Vec<RecvRoom<'_, '_>> = slices
                 .iter_mut()
                 .zip(room.chunks_mut(1100))
-                .map(|(slices, room)| RecvRoom::new(slices, &mut room[..control_room]))
+                .map(|(slices, room)| RecvRoom::new(slices, &mut room[..control_capacity]))
                 .collect();
             let mut slots = [const { RecvSlot::new() }; 3];
             let count = 1 + random.below(3);
@@ -244,7 +244,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
         1 => {
             account.add("a call on a header");
             let mut slices = [IoSliceMut::new(&mut data[..data_room])];
-            let mut header = RecvHeader::new(&mut slices, &mut room[..control_room]);
+            let mut header = RecvMsgHdr::new(&mut slices, &mut room[..control_capacity]);
             let flags = RecvFlags::DONTWAIT | CLOEXEC_ON_RECEIVE;
             for _ in 0..1 + random.below(2) {
                 // SAFETY: the header is prepared, lives until after the call and stays where it is.
@@ -260,7 +260,7 @@ fn receive_some(connection: &mut Connection, kept: &mut Kept, random: &mut Rando
             }
         }
         _ => {
-            let (data, room) = (&mut data[..data_room], &mut room[..control_room]);
+            let (data, room) = (&mut data[..data_room], &mut room[..control_capacity]);
             match receive_flags(&connection.there, data, room, RecvFlags::DONTWAIT) {
                 Ok(received) => {
                     let sent = connection.on_their_way.pop_front().unwrap();

@@ -4,7 +4,7 @@
 use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmRights;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, MultishotHeader, RecvmsgOutError};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, MultishotMsgHdr, RecvmsgOutError};
 use ancillary::{ControlError, Message, control_space};
 use linux_raw_sys::io_uring::io_uring_recvmsg_out;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -40,19 +40,20 @@ const FIXED: usize = size_of::<io_uring_recvmsg_out>();
 /// A buffer as the kernel lays it out, with rooms that it has not written to full of dirt.
 struct Plan<'a> {
     name_room: usize,
-    control_room: usize,
+    control_capacity: usize,
     name: &'a [u8],
     control: &'a [u8],
     payload: &'a [u8],
     flags: u32,
 }
 
-const PLAIN: Plan<'static> = Plan { name_room: 0, control_room: 0, name: &[], control: &[], payload: &[], flags: 0 };
+const PLAIN: Plan<'static> =
+    Plan { name_room: 0, control_capacity: 0, name: &[], control: &[], payload: &[], flags: 0 };
 const DIRT: u8 = 0xdd;
 
 impl Plan<'_> {
-    fn header(&self) -> MultishotHeader {
-        MultishotHeader::new(self.name_room, self.control_room).unwrap()
+    fn header(&self) -> MultishotMsgHdr {
+        MultishotMsgHdr::new(self.name_room, self.control_capacity).unwrap()
     }
 
     fn fields(&self) -> io_uring_recvmsg_out {
@@ -72,7 +73,7 @@ impl Plan<'_> {
         // SAFETY: the structure is four integers without padding.
         let fields: [u8; FIXED] = unsafe { std::mem::transmute(fields) };
         let mut bytes = fields.to_vec();
-        for (part, room) in [(self.name, self.name_room), (self.control, self.control_room)] {
+        for (part, room) in [(self.name, self.name_room), (self.control, self.control_capacity)] {
             let part = &part[..part.len().min(room)];
             bytes.extend(part);
             bytes.resize(bytes.len() + room - part.len(), DIRT);
@@ -101,35 +102,35 @@ fn close(number: RawFd) {
 
 #[allow(clippy::unnecessary_cast, reason = "the fields have other types in other C libraries")]
 fn a_header_is_two_lengths() {
-    for (name_room, control_room) in [(0, 0), (16, 0), (0, 24), (128, 4096), (i32::MAX as usize - FIXED, 0)] {
-        let header = MultishotHeader::new(name_room, control_room).unwrap();
+    for (name_room, control_capacity) in [(0, 0), (16, 0), (0, 24), (128, 4096), (i32::MAX as usize - FIXED, 0)] {
+        let header = MultishotMsgHdr::new(name_room, control_capacity).unwrap();
         // SAFETY: the pointer is to a header that lives, a `struct msghdr`.
         let raw = unsafe { header.as_ptr().cast::<libc::msghdr>().read() };
-        assert_eq!((raw.msg_namelen as usize, raw.msg_controllen as usize), (name_room, control_room));
+        assert_eq!((raw.msg_namelen as usize, raw.msg_controllen as usize), (name_room, control_capacity));
         assert!(raw.msg_name.is_null() && raw.msg_control.is_null() && raw.msg_iov.is_null());
         assert_eq!((raw.msg_iovlen as usize, raw.msg_flags), (0, 0));
-        assert_eq!((header.name_room(), header.control_room()), (name_room, control_room));
-        assert_eq!(header.payload_offset(), FIXED + name_room + control_room);
+        assert_eq!((header.name_room(), header.control_capacity()), (name_room, control_capacity));
+        assert_eq!(header.payload_offset(), FIXED + name_room + control_capacity);
     }
 }
 
 /// Linux refuses them with the same error (`io_recvmsg_mshot_prep`, `io_uring/net.c`).
 fn rooms_that_an_int_does_not_hold() {
     const MOST: usize = i32::MAX as usize - FIXED;
-    for (name_room, control_room) in
+    for (name_room, control_capacity) in
         [(MOST + 1, 0), (0, MOST + 1), (MOST, 1), (1, MOST), (usize::MAX, 0), (0, usize::MAX), (usize::MAX, usize::MAX)]
     {
-        assert_eq!(MultishotHeader::new(name_room, control_room).err(), Some(Errno::OVERFLOW));
+        assert_eq!(MultishotMsgHdr::new(name_room, control_capacity).err(), Some(Errno::OVERFLOW));
     }
-    assert!(MultishotHeader::new(MOST - 1, 1).is_ok());
+    assert!(MultishotMsgHdr::new(MOST - 1, 1).is_ok());
 }
 
 fn every_part_is_found() {
     let control = message_bytes((280, 7), b"unheard of");
     for name_room in [4, 5, 28, 128] {
-        for control_room in [control.len(), control.len() + 1, control.len() + 64] {
+        for control_capacity in [control.len(), control.len() + 1, control.len() + 64] {
             for payload in [&b""[..], b"1", b"some data"] {
-                let plan = Plan { name_room, control_room, name: b"name", control: &control, payload, flags: 0 };
+                let plan = Plan { name_room, control_capacity, name: b"name", control: &control, payload, flags: 0 };
                 let bytes = plan.bytes();
                 let message = plan.header().split(&bytes).unwrap();
                 assert_eq!((message.name(), message.name_len()), (&b"name"[..], 4));
@@ -155,7 +156,8 @@ fn a_message_without_anything() {
 
 fn every_cut_of_a_buffer() {
     let control = message_bytes((280, 7), b"4444");
-    let plan = Plan { name_room: 5, control_room: 40, name: b"name", control: &control, payload: b"data", flags: 0 };
+    let plan =
+        Plan { name_room: 5, control_capacity: 40, name: b"name", control: &control, payload: b"data", flags: 0 };
     let (header, bytes) = (plan.header(), plan.bytes());
     for len in 0..=bytes.len() {
         match header.split(&bytes[..len]) {
@@ -174,7 +176,7 @@ fn every_cut_of_a_buffer() {
 }
 
 fn all_of_the_provided_buffer_will_do() {
-    let plan = Plan { name_room: 28, control_room: 24, payload: b"data", ..PLAIN };
+    let plan = Plan { name_room: 28, control_capacity: 24, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     bytes.extend([DIRT; 100]);
     let message = plan.header().split(&bytes).unwrap();
@@ -194,16 +196,16 @@ fn hostile_lengths() {
     let expected = |start: i128, says: u32, room: i128| -> Range<usize> {
         start as usize..(start + i128::from(says).min(room)) as usize
     };
-    for (name_room, control_room) in [(0, 0), (0, 20), (28, 0), (28, 20), (3, 17)] {
-        let header = MultishotHeader::new(name_room, control_room).unwrap();
-        let (name_end, control_end) = (FIXED + name_room, FIXED + name_room + control_room);
+    for (name_room, control_capacity) in [(0, 0), (0, 20), (28, 0), (28, 20), (3, 17)] {
+        let header = MultishotMsgHdr::new(name_room, control_capacity).unwrap();
+        let (name_end, control_end) = (FIXED + name_room, FIXED + name_room + control_capacity);
         let lengths = |room: usize| {
             let near = [0, 1, room.wrapping_sub(1), room, room + 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
             near.map(|length| length as u32)
         };
         for len in [0, 1, FIXED - 1, FIXED, name_end, control_end.saturating_sub(1), control_end, control_end + 9] {
             for namelen in lengths(name_room) {
-                for controllen in lengths(control_room) {
+                for controllen in lengths(control_capacity) {
                     for payloadlen in lengths(9) {
                         let fields = io_uring_recvmsg_out { namelen, controllen, payloadlen, flags: u32::MAX };
                         let mut bytes = PLAIN.bytes_saying(fields);
@@ -213,14 +215,14 @@ fn hostile_lengths() {
                             let error = RecvmsgOutError::TooShort { needed: control_end, len };
                             assert_eq!(split.unwrap_err(), error);
                             continue;
-                        } else if controllen as usize > control_room {
-                            let (claimed, room) = (controllen as usize, control_room);
+                        } else if controllen as usize > control_capacity {
+                            let (claimed, room) = (controllen as usize, control_capacity);
                             assert_eq!(split.unwrap_err(), RecvmsgOutError::ControlBeyondRoom { claimed, room });
                             continue;
                         }
                         let message = split.unwrap();
                         let name = expected(FIXED as i128, namelen, name_room as i128);
-                        let control = expected(name_end as i128, controllen, control_room as i128);
+                        let control = expected(name_end as i128, controllen, control_capacity as i128);
                         let payload = expected(control_end as i128, payloadlen, (len - control_end) as i128);
                         assert_eq!(position(&bytes, message.name()), name);
                         assert_eq!(position(&bytes, message.control()), control);
@@ -309,8 +311,9 @@ fn what_errors_say() {
 }
 
 fn what_is_shown() {
-    let plan = Plan { name_room: 3, control_room: 24, name: b"name", control: &[0; 20], payload: b"data!", flags: 0 };
-    assert_eq!(format!("{:?}", plan.header()), "MultishotHeader { name_room: 3, control_room: 24, .. }");
+    let plan =
+        Plan { name_room: 3, control_capacity: 24, name: b"name", control: &[0; 20], payload: b"data!", flags: 0 };
+    assert_eq!(format!("{:?}", plan.header()), "MultishotMsgHdr { name_room: 3, control_capacity: 24, .. }");
     let shown = format!("{:?}", plan.header().split(&plan.bytes()[..44]).unwrap());
     assert_eq!(shown, "RecvmsgOut { name_len: 4, control: 20, payload_len: 5, flags: ReturnFlags(0x0), .. }");
 }
@@ -319,7 +322,7 @@ fn descriptors_are_owned_and_closed() {
     let sent = files(3);
     for taken in 0..=3 {
         let (control, numbers) = rights(&sent);
-        let plan = Plan { name_room: 28, control_room: 128, control: &control, payload: b"data", ..PLAIN };
+        let plan = Plan { name_room: 28, control_capacity: 128, control: &control, payload: b"data", ..PLAIN };
         let mut bytes = plan.bytes();
         // SAFETY: the bytes stand for a completion, and nothing else owns the descriptors.
         let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
@@ -337,7 +340,7 @@ fn descriptors_are_owned_and_closed() {
 fn descriptors_are_taken_beside_the_data() {
     let sent = files(1);
     let (control, _) = rights(&sent);
-    let plan = Plan { control_room: control.len(), control: &control, payload: b"data", ..PLAIN };
+    let plan = Plan { control_capacity: control.len(), control: &control, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     // SAFETY: as above.
     let (mut received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
@@ -356,7 +359,7 @@ fn at_every_misalignment() {
     for misalignment in 0..16 {
         for name_room in 0..16 {
             let (control, _) = rights(&sent);
-            let plan = Plan { name_room, control_room: control.len(), control: &control, payload: b"x", ..PLAIN };
+            let plan = Plan { name_room, control_capacity: control.len(), control: &control, payload: b"x", ..PLAIN };
             let mut memory = [&vec![DIRT; misalignment][..], &plan.bytes()].concat();
             // SAFETY: as above.
             let (mut received, data) =
@@ -375,7 +378,7 @@ fn what_lies_beside_the_control_messages_is_not_owned() {
     control.extend(&decoy);
     let plan = Plan {
         name_room: decoy.len(),
-        control_room: control.len(),
+        control_capacity: control.len(),
         name: &decoy,
         control: &control,
         payload: &decoy,
@@ -392,10 +395,10 @@ fn what_lies_beside_the_control_messages_is_not_owned() {
 fn every_cut_of_a_buffer_with_descriptors() {
     let sent = files(3);
     let len =
-        Plan { name_room: 5, control_room: control_space!(ScmRights[3]), payload: b"data", ..PLAIN }.bytes().len();
+        Plan { name_room: 5, control_capacity: control_space!(ScmRights[3]), payload: b"data", ..PLAIN }.bytes().len();
     for cut in 0..=len {
         let (control, numbers) = rights(&sent);
-        let plan = Plan { name_room: 5, control_room: control.len(), control: &control, payload: b"data", ..PLAIN };
+        let plan = Plan { name_room: 5, control_capacity: control.len(), control: &control, payload: b"data", ..PLAIN };
         let (header, mut bytes) = (plan.header(), plan.bytes());
         // SAFETY: as above.
         let result = unsafe { header.received(&mut bytes[..cut]) };
@@ -416,7 +419,7 @@ fn more_control_messages_than_there_is_room_for() {
     let sent = files(2);
     for claimed in [65, 0x7fff_ffff, 0xffff_ffff_u32] {
         let (control, numbers) = rights(&sent);
-        let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
+        let plan = Plan { control_capacity: 64, control: &control, payload: b"data", ..PLAIN };
         let mut bytes = plan.bytes_saying(io_uring_recvmsg_out { controllen: claimed, ..plan.fields() });
         // SAFETY: as above.
         let error = unsafe { plan.header().received(&mut bytes) }.unwrap_err();
@@ -430,7 +433,7 @@ fn a_control_message_that_claims_too_much() {
     let numbers = ownerless_duplicates(&sent);
     let mut control = message_claiming(1000, RIGHTS, &numbers[0].to_ne_bytes());
     control.truncate(NATIVE.len(4).unwrap()); // what is there of it is the one descriptor
-    let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
+    let plan = Plan { control_capacity: 64, control: &control, payload: b"data", ..PLAIN };
     let mut bytes = plan.bytes();
     // SAFETY: as above.
     let (received, data) = unsafe { plan.header().received(&mut bytes) }.unwrap().into_parts();
@@ -444,10 +447,10 @@ fn a_control_message_that_claims_too_much() {
 /// Whoever breaks the promise meets an error here, though that cannot be relied on.
 fn the_request_was_made_with_another_header() {
     let control = message_bytes((280, 7), &vec![0; 64 - NATIVE.data_offset()]);
-    let plan = Plan { control_room: 64, control: &control, payload: b"data", ..PLAIN };
+    let plan = Plan { control_capacity: 64, control: &control, payload: b"data", ..PLAIN };
     let bytes = plan.bytes();
-    let smaller = MultishotHeader::new(0, 24).unwrap();
+    let smaller = MultishotMsgHdr::new(0, 24).unwrap();
     assert!(matches!(smaller.split(&bytes), Err(RecvmsgOutError::ControlBeyondRoom { claimed: 64, room: 24 })));
-    let larger = MultishotHeader::new(28, 64).unwrap();
+    let larger = MultishotMsgHdr::new(28, 64).unwrap();
     assert!(matches!(larger.split(&bytes), Err(RecvmsgOutError::TooShort { needed: 108, len: 84 })));
 }

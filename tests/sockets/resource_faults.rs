@@ -4,10 +4,10 @@ use crate::harness::{command, the_kernel_itself};
 use crate::support::*;
 use crate::tests;
 use crate::waiting::interrupted;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot};
-use ancillary::{ControlSpace, ControlWriter, Received, control_space, recvmmsg, recvmsg, sendmmsg};
+use ancillary::{ControlBuffer, ControlWriter, Received, control_space, recvmmsg, recvmsg, sendmmsg};
 use rustix::fd::{AsFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
@@ -129,7 +129,7 @@ fn too_many_descriptors_on_their_way() {
                 assert_eq!(take_all(&mut receive(&there, &mut data, &mut room).complete().unwrap()).len(), 10);
             }
             // There is place again, for a batch too: it ends before the message that is refused.
-            let mut space = ControlSpace::<{ control_space!(ScmRights[10]) }>::new();
+            let mut space = ControlBuffer::<{ control_space!(ScmRights[10]) }>::new();
             let mut control = space.writer();
             control.push(ScmRights(&many)).unwrap();
             let slices = [IoSlice::new(b"x")];
@@ -206,7 +206,7 @@ fn a_signal_in_the_middle_of_a_batch() {
         let mut room = [0xff; 64];
         let (mut first, mut second) = ([0; 8], [0; 8]);
         let (mut first, mut second) = ([IoSliceMut::new(&mut first)], [IoSliceMut::new(&mut second)]);
-        let mut rooms = [RecvRoom::new(&mut first, &mut room), RecvRoom::new(&mut second, ControlMemory::none())];
+        let mut rooms = [RecvRoom::new(&mut first, &mut room), RecvRoom::new(&mut second, ControlSliceMut::none())];
         let mut slots = [const { RecvSlot::new() }; 2];
         let batch = interrupted(|| recvmmsg(&there, &mut slots, &mut rooms, RecvFlags::empty(), None)).unwrap();
         let ended_by = batch.error();

@@ -4,7 +4,7 @@ use crate::harness::the_kernel_itself;
 use crate::support::*;
 use crate::tests;
 use crate::waiting::{interrupted, interrupted_times, threads_that_sleep_in_calls_alone};
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE};
 use ancillary::{recvmmsg, recvmsg};
 use rustix::io::{Errno, IoSliceMut};
@@ -25,9 +25,9 @@ fn without_the_option_it_is_an_error() {
     let (_here, there) = pair(SocketType::DGRAM);
     let plain = [RecvOptions::new(), RecvOptions::new().inheritable(), RecvFlags::empty().into()];
     for options in plain {
-        let received = interrupted(|| recvmsg(&there, &mut [], ControlMemory::none(), options).map(|_| ()));
+        let received = interrupted(|| recvmsg(&there, &mut [], ControlSliceMut::none(), options).map(|_| ()));
         assert_eq!(received, Err(Errno::INTR));
-        let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+        let mut rooms = [RecvRoom::new(&mut [], ControlSliceMut::none())];
         let mut slots = [RecvSlot::new()];
         let batch = interrupted(|| recvmmsg(&there, &mut slots, &mut rooms, options, None).map(|_| ()));
         assert_eq!(batch, Err(Errno::INTR));
@@ -75,10 +75,10 @@ fn a_batch_comes_after_signals() {
 fn no_other_error_is_retried() {
     let (_here, there) = pair(SocketType::DGRAM);
     let options = RecvOptions::with_flags(RecvFlags::DONTWAIT).retry_interrupted();
-    let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+    let mut rooms = [RecvRoom::new(&mut [], ControlSliceMut::none())];
     let mut slots = [RecvSlot::new()];
     for (socket, error) in [(&there, Errno::AGAIN), (&files(1)[0], Errno::NOTSOCK)] {
-        assert_eq!(recvmsg(socket, &mut [], ControlMemory::none(), options).err(), Some(error));
+        assert_eq!(recvmsg(socket, &mut [], ControlSliceMut::none(), options).err(), Some(error));
         assert_eq!(recvmmsg(socket, &mut slots, &mut rooms, options, None).err(), Some(error));
     }
 }
@@ -98,7 +98,7 @@ fn what_the_system_has_kept_is_retried() {
         [(flags.into(), Errno::INTR), (RecvOptions::with_flags(flags).retry_interrupted(), Errno::AGAIN)]
     {
         send_plain(&here, b"x").unwrap();
-        let room = || RecvRoom::new(&mut [], ControlMemory::none());
+        let room = || RecvRoom::new(&mut [], ControlSliceMut::none());
         let mut rooms = [room(), room()];
         let mut slots = [const { RecvSlot::new() }; 2];
         // What came before the signal is not lost.
@@ -106,6 +106,6 @@ fn what_the_system_has_kept_is_retried() {
         let batch = interrupted(|| recvmmsg(&there, &mut slots, &mut rooms, retrying, None)).unwrap();
         assert_eq!(batch.len(), 1);
         drop(batch);
-        assert_eq!(recvmsg(&there, &mut [], ControlMemory::none(), options).err(), Some(error));
+        assert_eq!(recvmsg(&there, &mut [], ControlSliceMut::none(), options).err(), Some(error));
     }
 }

@@ -6,7 +6,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::control::TranslateError;
 use ancillary::message::{ControlKind, EncodeMessage, ScmCredentials};
-use ancillary::socket::{SendHeader, SendSlot, sendmsg_raw};
+use ancillary::socket::{SendMsgHdr, SendSlot, sendmsg_raw};
 use ancillary::{ControlMessages, ControlWriter, PushError, sendmmsg, sendmsg, sendmsg_addr};
 use rustix::io::{Errno, IoSlice};
 use rustix::net::SendFlags;
@@ -84,7 +84,7 @@ fn the_safe_calls_refuse_to_send_without_a_copy() {
 
     // The raw call takes it.
     if is_there {
-        let header = SendHeader::new(&data, &control);
+        let header = SendMsgHdr::new(&data, &control);
         // SAFETY: the header is prepared and lives until after the call, and the data is a constant.
         assert_eq!(unsafe { sendmsg_raw(&here, header.as_ptr(), ZEROCOPY) }, Ok(4));
     }

@@ -2,10 +2,10 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::message::{SCM_MAX_FD, ScmCredentials, ScmRights};
 use ancillary::{
-    ControlMessages, ControlSpace, ControlWriter, Layout, PushError, control_space, recvmsg, sendmsg, sendmsg_addr,
+    ControlBuffer, ControlMessages, ControlWriter, Layout, PushError, control_space, recvmsg, sendmsg, sendmsg_addr,
 };
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -125,7 +125,7 @@ fn one_descriptor_more_is_refused_before_the_call() {
 fn descriptors_of_several_messages_count_together() {
     let file = files(1);
     let many = [file[0].as_fd(); 200];
-    let mut space = ControlSpace::<{ control_space!(ScmRights[200], ScmRights[54], ScmRights[53]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[200], ScmRights[54], ScmRights[53]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&many)).unwrap();
     let error = PushError::TooManyDescriptors { count: 254, max: 253 };
@@ -165,7 +165,7 @@ fn rights_and_credentials_over_udp_are_ignored() {
     here.connect(there.local_addr().unwrap()).unwrap();
     let file = files(1);
     let descriptors = borrowed(&file);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1], ScmCredentials) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1], ScmCredentials) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&descriptors)).unwrap();
     control.push(ScmCredentials { pid: 1, uid: 1, gid: 1 }).unwrap();
@@ -182,7 +182,7 @@ fn a_bad_pointer_is_refused_and_no_pointer_is_none() {
     let (here, _there) = pair(SocketType::STREAM);
     let data = [IoSlice::new(b"x")];
     let control = ControlWriter::empty();
-    let header = ancillary::socket::SendHeader::new(&data, &control);
+    let header = ancillary::socket::SendMsgHdr::new(&data, &control);
     // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
     let mut raw = unsafe { header.as_ptr().cast::<libc::msghdr>().read() };
     // By the rules for 32-bit processes there is no message in a buffer that is not there, and then something is wrong.
@@ -204,7 +204,7 @@ fn a_bad_pointer_is_refused_and_no_pointer_is_none() {
 fn padding_in_the_systems_header_is_zero() {
     let data = [IoSlice::new(b"x")];
     let control = ControlWriter::empty();
-    let header = ancillary::socket::SendHeader::new(&data, &control);
+    let header = ancillary::socket::SendMsgHdr::new(&data, &control);
     // SAFETY: the pointer is to a `struct msghdr`, and all of its bytes were zeroed before the fields were set.
     let bytes = unsafe { &*header.as_ptr().cast::<[u8; size_of::<libc::msghdr>()]>() };
     let mut fields = bytes.to_vec();
@@ -262,11 +262,11 @@ fn a_message_is_where_the_kernel_finds_one() {
     for cut in 0..=bytes.len() {
         let mut messages = ControlMessages::new(&bytes[..cut]);
         let found = messages.by_ref().filter(Result::is_ok).count();
-        let expected = match messages.end().unwrap() {
-            End::Malformed(_) => Err(Errno::INVAL),
-            End::Leftover { .. } if is_compat() => Err(Errno::INVAL),
-            End::Clean | End::Leftover { .. } if found == 2 => Err(Errno::BADF),
-            End::Clean | End::Leftover { .. } => Ok(1),
+        let expected = match messages.stop_reason().unwrap() {
+            StopReason::Malformed(_) => Err(Errno::INVAL),
+            StopReason::TrailingBytes { .. } if is_compat() => Err(Errno::INVAL),
+            StopReason::EndOfBuffer | StopReason::TrailingBytes { .. } if found == 2 => Err(Errno::BADF),
+            StopReason::EndOfBuffer | StopReason::TrailingBytes { .. } => Ok(1),
         };
         assert_eq!(send_bytes(&here, b"x", &bytes[..cut]), expected, "{cut} bytes");
         *answers.entry(expected.err().map(Errno::raw_os_error)).or_insert(0) += 1;
@@ -284,8 +284,8 @@ fn stray_bytes_are_told_and_a_32_bit_process_is_refused_for_them() {
             let mut memory = [0; 128];
             let mut translated = ControlWriter::with_layout(Layout::LINUX_64, &mut memory);
             let told = translated.push_all(ControlMessages::new(&bytes));
-            let leftover = End::Leftover { offset: whole.len(), len: stray };
-            assert_eq!(told, Ok(if stray == 0 { End::Clean } else { leftover }));
+            let leftover = StopReason::TrailingBytes { offset: whole.len(), len: stray };
+            assert_eq!(told, Ok(if stray == 0 { StopReason::EndOfBuffer } else { leftover }));
             // A native kernel ignores them.
             let expected = if stray > 0 && is_compat() { Err(Errno::INVAL) } else { Ok(1) };
             assert_eq!(send_bytes(&here, b"x", &bytes), expected, "{messages} messages, {stray} stray bytes");
@@ -326,9 +326,9 @@ fn a_peer_that_is_gone_is_an_error_and_no_descriptor_is_lost() {
 fn no_control_messages_are_a_null_pointer() {
     let (here, there) = pair(SocketType::STREAM);
     let data = [IoSlice::new(b"x")];
-    let mut space = ControlSpace::<64>::new();
+    let mut space = ControlBuffer::<64>::new();
     for control in [ControlWriter::empty(), space.writer()] {
-        let header = ancillary::socket::SendHeader::new(&data, &control);
+        let header = ancillary::socket::SendMsgHdr::new(&data, &control);
         // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
         let raw = unsafe { &*header.as_ptr().cast::<libc::msghdr>() };
         assert!(raw.msg_control.is_null() && raw.msg_controllen == 0);
@@ -336,11 +336,11 @@ fn no_control_messages_are_a_null_pointer() {
     }
     let mut data = [0; 4];
     let mut data = [IoSliceMut::new(&mut data)];
-    let mut header = ancillary::socket::RecvHeader::new(&mut data, ancillary::control::ControlMemory::none());
+    let mut header = ancillary::socket::RecvMsgHdr::new(&mut data, ancillary::control::ControlSliceMut::none());
     let pointer = header.as_mut_ptr();
     // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this test.
     assert!(unsafe { (*pointer.cast::<libc::msghdr>()).msg_control.is_null() });
-    let received = recvmsg(&there, &mut data, ancillary::control::ControlMemory::none(), RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut data, ancillary::control::ControlSliceMut::none(), RecvFlags::empty()).unwrap();
     assert_eq!(received.bytes(), 2);
 }
 
@@ -390,14 +390,14 @@ fn to_an_address_and_from_one() {
     };
     let ((here, here_name), (there, there_name)) = (socket(), socket());
     let file = files(1);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     let descriptors = borrowed(&file);
     control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
     assert_eq!(sendmsg_addr(&here, &there_name, &data, &control, SendFlags::empty()), Ok(4));
 
-    let header = ancillary::socket::SendHeader::new(&data, &control).with_address(&there_name);
+    let header = ancillary::socket::SendMsgHdr::new(&data, &control).with_address(&there_name);
     // SAFETY: the header is prepared and lives until after the call.
     assert_eq!(unsafe { ancillary::socket::sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) }, Ok(4));
 
@@ -419,20 +419,20 @@ fn to_an_address_and_from_one() {
 }
 
 fn what_is_shown_of_headers() {
-    use ancillary::socket::{MessageHeader, MultishotHeader, RecvHeader, RecvRoom, RecvSlot, SendHeader, SendSlot};
+    use ancillary::socket::{MsgHdr, MultishotMsgHdr, RecvMsgHdr, RecvRoom, RecvSlot, SendMsgHdr, SendSlot};
 
     let (data, control) = ([IoSlice::new(b"x")], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control);
+    let header = SendMsgHdr::new(&data, &control);
     // SAFETY: the pointer is to a header that lives until the end of this function.
-    let message: &MessageHeader = unsafe { &*header.as_ptr() };
-    assert_eq!(format!("{header:?} {message:?}"), "SendHeader { .. } MessageHeader { .. }");
+    let message: &MsgHdr = unsafe { &*header.as_ptr() };
+    assert_eq!(format!("{header:?} {message:?}"), "SendMsgHdr { .. } MsgHdr { .. }");
     assert_eq!(format!("{:?}", SendSlot::new(&data, &control)), "SendSlot { sent: 0, .. }");
     assert_eq!(format!("{:?}", RecvSlot::new()), "RecvSlot { .. }");
     let (mut bytes, mut room) = ([0; 4], [0; 24]);
     let mut slices = [IoSliceMut::new(&mut bytes)];
     let shown = "RecvRoom { slices: 1, control: 24 }";
     assert_eq!(format!("{:?}", RecvRoom::new(&mut slices, &mut room)), shown);
-    assert_eq!(format!("{:?}", RecvHeader::new(&mut slices, &mut room)), format!("RecvHeader {{ room: {shown}, .. }}"));
-    let multishot = format!("{:?}", MultishotHeader::new(16, 24).unwrap());
-    assert_eq!(multishot, "MultishotHeader { name_room: 16, control_room: 24, .. }");
+    assert_eq!(format!("{:?}", RecvMsgHdr::new(&mut slices, &mut room)), format!("RecvMsgHdr {{ room: {shown}, .. }}"));
+    let multishot = format!("{:?}", MultishotMsgHdr::new(16, 24).unwrap());
+    assert_eq!(multishot, "MultishotMsgHdr { name_room: 16, control_capacity: 24, .. }");
 }

@@ -2,8 +2,8 @@
 
 use crate::harness::{command, emulator, the_kernel_itself, with_a_limit};
 use ancillary::message::ScmRights;
-use ancillary::socket::{SendHeader, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, Incomplete, Layout, Received, control_space, recvmsg, sendmsg};
+use ancillary::socket::{SendMsgHdr, sendmsg_raw};
+use ancillary::{ControlBuffer, ControlWriter, Incomplete, Layout, Received, control_space, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -104,7 +104,7 @@ pub fn is_close_on_exec(descriptor: impl AsFd) -> bool {
 }
 
 pub fn send(socket: impl AsFd, data: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, Errno> {
-    let mut space = ControlSpace::<{ control_space!(ScmRights[253]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[253]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(descriptors)).unwrap();
     sendmsg(socket, &[IoSlice::new(data)], &control, SendFlags::NOSIGNAL)
@@ -117,7 +117,7 @@ pub fn send_plain(socket: impl AsFd, data: &[u8]) -> Result<usize, Errno> {
 /// Sends any control bytes. The tests give numbers only of their own descriptors, or of none.
 pub fn send_bytes(socket: impl AsFd, data: &[u8], control: &[u8]) -> Result<usize, Errno> {
     let data = [IoSlice::new(data)];
-    let header = SendHeader::with_bytes(&data, control);
+    let header = SendMsgHdr::with_bytes(&data, control);
     // SAFETY: the header is prepared, and the descriptors in the bytes are the test's own or no descriptors.
     unsafe { sendmsg_raw(socket, header.as_ptr(), SendFlags::NOSIGNAL) }
 }
@@ -165,7 +165,7 @@ pub const BOTH: Lost = (true, true);
 /// What `incomplete()` says is lost. No slot holds an error.
 pub fn lost(incomplete: Option<Incomplete>) -> Lost {
     let Some(incomplete) = incomplete else { return NOTHING };
-    assert_eq!(incomplete.slot, None);
+    assert_eq!(incomplete.descriptor, None);
     assert_ne!((incomplete.data, incomplete.control), NOTHING, "then it is complete");
     (incomplete.data, incomplete.control)
 }

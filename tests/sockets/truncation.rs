@@ -2,10 +2,10 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
-use ancillary::message::{DecodeError, NoDescriptor, ScmCredentials, ScmRights};
-use ancillary::socket::{RecvHeader, recvmsg_raw};
-use ancillary::{ControlSpace, Message, control_len, control_space, recvmsg, sendmsg};
+use ancillary::control::ControlSliceMut;
+use ancillary::message::{DecodeError, DescriptorError, ScmCredentials, ScmRights};
+use ancillary::socket::{RecvMsgHdr, recvmsg_raw};
+use ancillary::{ControlBuffer, Message, control_len, control_space, recvmsg, sendmsg};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -66,7 +66,7 @@ fn room_for_as_many_as_fit_at_every_length() {
 fn room_for_one_by_space_is_room_for_two() {
     let (here, there) = pair(SocketType::STREAM);
     send(&here, b"x", &borrowed(&files(2))).unwrap();
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut data = [0; 1];
     let mut received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     // On 32 bits there is no padding after one descriptor.
@@ -192,7 +192,7 @@ fn memory_that_is_not_there() {
         send(&here, b"data", &borrowed(&files(2))).unwrap();
         let mut data = [0; 8];
         let mut slices = [IoSliceMut::new(&mut data)];
-        let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+        let mut header = RecvMsgHdr::new(&mut slices, ControlSliceMut::none());
         let pointer = header.as_mut_ptr().cast::<libc::msghdr>();
         // SAFETY: the pointer is to a `struct msghdr` that lives until the end of this block.
         unsafe {
@@ -249,7 +249,7 @@ fn every_room_is_parsed_to_a_clean_end() {
     for room_len in 0..=128 {
         let (here, there) = pair(SocketType::DGRAM);
         set_socket_passcred(&there, true).unwrap();
-        let mut space = ControlSpace::<{ control_space!(ScmRights[5]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[5]) }>::new();
         let mut control = space.writer();
         let sent = files(5);
         let descriptors = borrowed(&sent);
@@ -273,7 +273,7 @@ fn an_incomplete_result_closes_what_arrived() {
     assert_eq!(open_descriptors(), before);
 
     send(&here, b"data", &borrowed(&files(3))).unwrap();
-    let received = recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::empty()).unwrap();
+    let received = recvmsg(&there, &mut [], ControlSliceMut::none(), RecvFlags::empty()).unwrap();
     assert_eq!(lost(received.incomplete()), BOTH);
 }
 
@@ -298,8 +298,8 @@ fn an_error_in_a_slot_is_not_complete() {
     drop(limit);
     let incomplete = received.incomplete().unwrap();
     assert_eq!(received.complete().err(), Some(incomplete));
-    let none = NoDescriptor { slot: -libc::EMFILE };
-    assert_eq!((incomplete.data, incomplete.control, incomplete.slot), (false, false, Some(none)));
+    let none = DescriptorError { raw: -libc::EMFILE };
+    assert_eq!((incomplete.data, incomplete.control, incomplete.descriptor), (false, false, Some(none)));
     assert_eq!(incomplete.to_string(), none.to_string());
 
     // With a free number, the same is complete, before it is taken and after.
@@ -311,8 +311,8 @@ fn an_error_in_a_slot_is_not_complete() {
     // A result that owns nothing has numbers in its slots, and no errors.
     let mut control = message_bytes(RIGHTS, &(-libc::EACCES).to_ne_bytes());
     let mut received = received_of(&mut control);
-    let none = NoDescriptor { slot: -libc::EACCES };
-    assert_eq!(received.incomplete().and_then(|incomplete| incomplete.slot), Some(none));
+    let none = DescriptorError { raw: -libc::EACCES };
+    assert_eq!(received.incomplete().and_then(|incomplete| incomplete.descriptor), Some(none));
     drop(received.take_messages());
     assert_eq!(received.incomplete(), None);
 }
@@ -336,7 +336,7 @@ fn what_the_system_keeps_back_is_not_a_lack_of_room() {
         assert_eq!(lost(received.incomplete()), CONTROL);
         let incomplete = received.incomplete().unwrap();
         assert_eq!(incomplete.control_len, received.control_len());
-        (incomplete.control_len, incomplete.control_room)
+        (incomplete.control_len, incomplete.control_capacity)
     });
     // There was room for more.
     assert_eq!(rooms, [(HEADER + 4, HEADER + 4), (NATIVE.space(4).unwrap(), 256)]);
@@ -345,9 +345,9 @@ fn what_the_system_keeps_back_is_not_a_lack_of_room() {
 fn what_is_said_of_it() {
     let (here, there) = pair(SocketType::DGRAM);
     let mut said = Vec::new();
-    for (data_room, control_room) in [(4, 64), (3, 64), (4, HEADER), (3, 0)] {
+    for (data_room, control_capacity) in [(4, 64), (3, 64), (4, HEADER), (3, 0)] {
         send(&here, b"data", &borrowed(&files(1))).unwrap();
-        let (mut data, mut room) = (vec![0; data_room], vec![0xff; control_room]);
+        let (mut data, mut room) = (vec![0; data_room], vec![0xff; control_capacity]);
         said.push(receive(&there, &mut data, &mut room).complete().err().map(|incomplete| incomplete.to_string()));
     }
     let lost = |used, room| format!("control messages or descriptors were lost ({used} of {room} bytes used)");

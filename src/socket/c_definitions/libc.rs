@@ -3,7 +3,7 @@
 //! as a part of it.
 
 use crate::layout::Layout;
-use crate::socket::MessageHeader;
+use crate::socket::MsgHdr;
 use core::mem::offset_of;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::addr::SocketAddrStorage;
@@ -31,8 +31,8 @@ const_assert_eq!(NATIVE.parts().len_width.bytes(), size_of_field(|header| &heade
 const_assert_eq!(NATIVE.parts().len_offset as usize + LEN_PADDING_BEFORE, offset_of!(libc::cmsghdr, cmsg_len));
 
 // Where their fields are, a test sees: `tests/c_definitions.rs`.
-assert_eq_size!(MessageHeader, libc::msghdr);
-assert_eq_align!(MessageHeader, libc::msghdr);
+assert_eq_size!(MsgHdr, libc::msghdr);
+assert_eq_align!(MsgHdr, libc::msghdr);
 #[cfg(any(batched_sending, batched_receiving))]
 assert_eq_size!(crate::socket::SendSlot<'_>, libc::mmsghdr);
 #[cfg(any(batched_sending, batched_receiving))]

@@ -7,7 +7,7 @@ mod platform;
 
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::{ControlBuffer, ControlWriter, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
 use core::time::Duration;
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -33,7 +33,7 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
     let (mut first, mut second) = ([0; 8], [0; 8]);
     let (mut first, mut second) = ([IoSliceMut::new(&mut first)], [IoSliceMut::new(&mut second)]);
     let [mut beside_first, mut beside_second] =
-        [const { ControlSpace::<{ control_space!(ScmCredentials) }>::new() }; 2];
+        [const { ControlBuffer::<{ control_space!(ScmCredentials) }>::new() }; 2];
     let mut rooms = [RecvRoom::new(&mut first, &mut beside_first), RecvRoom::new(&mut second, &mut beside_second)];
     let mut slots = [const { RecvSlot::new() }; 2];
     let timeout = Some(Duration::from_secs(3600));
@@ -48,7 +48,7 @@ fn batch(here: impl AsFd, there: impl AsFd) -> Option<()> {
 }
 
 fn one(here: impl AsFd, there: impl AsFd) -> Option<()> {
-    let mut space = ControlSpace::<{ control_space!(ScmCredentials, ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmCredentials, ScmRights[1]) }>::new();
     let mut control = space.writer();
     control.push(ScmCredentials::of_this_process()).ok()?;
     control.push(ScmRights([here.as_fd()])).ok()?;

@@ -8,7 +8,7 @@
 mod platform;
 
 use ancillary::message::ScmRights;
-use ancillary::{ControlSpace, control_space, recvmsg, sendmsg};
+use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -18,7 +18,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 fn run() -> Option<()> {
     let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-    let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights([writer.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty()).ok()?;

@@ -6,7 +6,7 @@
 #![no_main]
 
 use ancillary::message::ScmRights;
-use ancillary::{ControlSpace, control_space, recvmsg, sendmsg};
+use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
 use core::ffi::c_int;
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 fn pass_a_descriptor() -> Option<()> {
     let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).ok()?;
     let (reader, writer) = rustix::pipe::pipe().ok()?;
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights([writer.as_fd()])).ok()?;
     sendmsg(&here, &[IoSlice::new(b"a pipe")], &control, SendFlags::empty()).ok()?;

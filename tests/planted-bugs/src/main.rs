@@ -3,8 +3,8 @@
 //! Whatever it is, a descriptor is passed through the library before, and nothing is to be said of that.
 
 use ancillary::message::ScmRights;
-use ancillary::socket::{SendHeader, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, control_space, recvmsg, sendmsg};
+use ancillary::socket::{SendMsgHdr, sendmsg_raw};
+use ancillary::{ControlBuffer, ControlWriter, control_space, recvmsg, sendmsg};
 use rustix::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -34,11 +34,11 @@ fn main() {
 
 fn pass_a_descriptor(here: &OwnedFd, there: &OwnedFd) {
     // Uninitialised, as a user has it.
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights([there.as_fd()])).unwrap();
     sendmsg(here, &[IoSlice::new(b"data")], &control, SendFlags::empty()).unwrap();
-    let (mut data, mut space) = ([0; 8], ControlSpace::<64>::new());
+    let (mut data, mut space) = ([0; 8], ControlBuffer::<64>::new());
     let mut received = recvmsg(there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::empty()).unwrap();
     assert!(received.take_descriptors().unwrap().next().is_some());
 }
@@ -99,7 +99,7 @@ fn send_padding_that_was_never_written(here: &OwnedFd) {
     // SAFETY: none. This is the bug.
     let control = unsafe { std::slice::from_raw_parts(memory.as_ptr().cast::<u8>(), 24) };
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::with_bytes(&data, black_box(control));
+    let header = SendMsgHdr::with_bytes(&data, black_box(control));
     // SAFETY: the header is prepared, and the descriptor is open.
     unsafe { sendmsg_raw(here, header.as_ptr(), SendFlags::empty()) }.unwrap();
 }

@@ -5,7 +5,7 @@ use crate::kernel::abi::{self, RIGHTS};
 use crate::kernel::copy_out::numbers_in;
 use crate::kernel::{Delivery, kernel};
 use crate::rules::{Echo, Rules};
-use ancillary::message::NoDescriptor;
+use ancillary::message::DescriptorError;
 use ancillary::{ControlError, Message, Received};
 use libc::c_int;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -71,8 +71,8 @@ impl Expected {
     }
 
     /// What is in the first slot that holds no descriptor.
-    pub fn first_error(&self) -> Option<NoDescriptor> {
-        self.slots.iter().find(|slot| **slot < 0).map(|slot| NoDescriptor { slot: *slot })
+    pub fn first_error(&self) -> Option<DescriptorError> {
+        self.slots.iter().find(|slot| **slot < 0).map(|slot| DescriptorError { raw: *slot })
     }
 
     /// Whether there is a message that claims more than there is of it, or less than was sent.
@@ -86,12 +86,12 @@ impl Expected {
         let lost = [libc::MSG_TRUNC, libc::MSG_CTRUNC].map(|flag| self.flags & flag as u32 != 0);
         let error = self.first_error();
         assert_eq!([received.data_truncated(), received.control_truncated()], lost);
-        assert_eq!((received.control_len(), received.control_room()), self.control);
+        assert_eq!((received.control_len(), received.control_capacity()), self.control);
         let incomplete = received.incomplete();
         assert_eq!(incomplete.is_some(), lost != [false; 2] || error.is_some());
         if let Some(incomplete) = incomplete {
-            assert_eq!(([incomplete.data, incomplete.control], incomplete.slot), (lost, error));
-            assert_eq!((incomplete.control_len, incomplete.control_room), self.control);
+            assert_eq!(([incomplete.data, incomplete.control], incomplete.descriptor), (lost, error));
+            assert_eq!((incomplete.control_len, incomplete.control_capacity), self.control);
         }
         assert_eq!(received.address().is_some(), self.has_name, "{:?}", received.address());
 
@@ -99,15 +99,15 @@ impl Expected {
         for expected in &self.messages {
             let message = messages.next().expect("there is another message");
             assert_eq!(&seen(message.unwrap()), expected);
-            assert!(messages.clamped().is_none());
+            assert!(messages.truncated_message().is_none());
         }
         let error = messages.next().map(|message| match message.map(seen) {
             Err(ControlError::LengthBeyondBuffer { offset, claimed, remaining }) => (offset, claimed, remaining),
             other => panic!("{other:?}, where messages end"),
         });
         assert_eq!(error, self.beyond);
-        assert_eq!(messages.clamped().map(seen), self.clamped.as_ref().map(Seen::again));
-        assert!(messages.next().is_none() && messages.clamped().is_none());
+        assert_eq!(messages.truncated_message().map(seen), self.clamped.as_ref().map(Seen::again));
+        assert!(messages.next().is_none() && messages.truncated_message().is_none());
     }
 }
 
@@ -156,12 +156,12 @@ fn seen(message: Message<'_, BorrowedFd<'_>>) -> Seen {
 
 fn seen_slots<'r>(
     kind: (c_int, c_int),
-    slots: impl ExactSizeIterator<Item = Result<BorrowedFd<'r>, NoDescriptor>>,
+    slots: impl ExactSizeIterator<Item = Result<BorrowedFd<'r>, DescriptorError>>,
     remainder: &[u8],
 ) -> Seen {
-    let number = |slot: Result<BorrowedFd<'_>, NoDescriptor>| match slot {
+    let number = |slot: Result<BorrowedFd<'_>, DescriptorError>| match slot {
         Ok(descriptor) => descriptor.as_raw_fd(),
-        Err(none) => none.slot,
+        Err(none) => none.raw,
     };
     let len = slots.len();
     let slots: Vec<_> = slots.map(number).collect();

@@ -3,7 +3,7 @@
 use crate::kernel::table::is_closed_on_exec;
 use crate::kernel::{Connected, Delivery, kernel};
 use crate::model::expected;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
 use ancillary::{Received, recvmmsg, recvmsg};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
@@ -81,7 +81,7 @@ pub fn receive<R>(socket: &Connected, ask: Ask, then: impl FnOnce(Result<Receive
         }
         How::Header => {
             let flags = flags | CLOEXEC_ON_RECEIVE;
-            let mut header = RecvHeader::new(&mut slices, control);
+            let mut header = RecvMsgHdr::new(&mut slices, control);
             // SAFETY: the header is prepared, lives until after the call, and stays where it is.
             let called = unsafe { recvmsg_raw(socket, header.as_mut_ptr(), flags) };
             // SAFETY: that call has succeeded with these flags.

@@ -8,7 +8,7 @@ use crate::model::Expected;
 use crate::receive::{Ask, EVERY_WAY, receive};
 use crate::rules::{CHOSEN, FullTable, TooLong};
 use crate::scenarios::{Bystander, in_flight};
-use ancillary::message::{NoDescriptor, ScmRights};
+use ancillary::message::{DescriptorError, ScmRights};
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE};
 use ancillary::{ControlWriter, Message as Arrived, Received, recvmmsg, sendmsg};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -209,7 +209,7 @@ fn consume(random: &mut Random, mut received: Received<'_>, expected: &Expected,
             let mut taken = Vec::new();
             let mut messages = received.into_messages();
             while let Some(message) = messages.next() {
-                match message.or_else(|error| messages.clamped().ok_or(error)) {
+                match message.or_else(|error| messages.truncated_message().ok_or(error)) {
                     Ok(Arrived::ScmRights(descriptors)) => taken.extend(descriptors.map(|one| one.as_raw_fd())),
                     Ok(Arrived::ScmRightsWithErrors(slots)) => taken.extend(slots.map(number)),
                     _ => {}
@@ -249,6 +249,6 @@ fn consume(random: &mut Random, mut received: Received<'_>, expected: &Expected,
 }
 
 /// The number in a slot. What owns it is closed.
-fn number(slot: Result<std::os::fd::OwnedFd, NoDescriptor>) -> std::os::fd::RawFd {
-    slot.map_or_else(|none| none.slot, |descriptor| descriptor.as_raw_fd())
+fn number(slot: Result<std::os::fd::OwnedFd, DescriptorError>) -> std::os::fd::RawFd {
+    slot.map_or_else(|none| none.raw, |descriptor| descriptor.as_raw_fd())
 }

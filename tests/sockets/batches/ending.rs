@@ -188,7 +188,7 @@ fn a_signal_ends_what_a_timeout_does_not() {
         let ended_by = batch.error();
         assert!(batch.map(|mut message| take_all(&mut message).len()).eq([1]));
         if is_outlasted {
-            let kept = || ancillary::recvmsg(&there, &mut [], ControlMemory::none(), RecvFlags::DONTWAIT).map(|_| ());
+            let kept = || ancillary::recvmsg(&there, &mut [], ControlSliceMut::none(), RecvFlags::DONTWAIT).map(|_| ());
             assert_eq!(ended_by.map_or_else(kept, Err), Err(Errno::INTR));
         }
         is_outlasted
@@ -216,11 +216,11 @@ fn a_batch_that_fails_in_the_middle(there: &OwnedFd) -> Option<Errno> {
     let (mut first, mut last) = ([0; 4], [0; 4]);
     let mut too_many: Vec<_> = (0..1025).map(|_| IoSliceMut::new(&mut [])).collect();
     let (mut first, mut last) = ([IoSliceMut::new(&mut first)], [IoSliceMut::new(&mut last)]);
-    let mut space = ControlSpace::<ROOM>::new();
+    let mut space = ControlBuffer::<ROOM>::new();
     let mut rooms = [
         RecvRoom::new(&mut first, &mut space),
-        RecvRoom::new(&mut too_many, ControlMemory::none()),
-        RecvRoom::new(&mut last, ControlMemory::none()),
+        RecvRoom::new(&mut too_many, ControlSliceMut::none()),
+        RecvRoom::new(&mut last, ControlSliceMut::none()),
     ];
     let mut slots = slots::<3>();
     let mut batch = recvmmsg(there, &mut slots, &mut rooms, RecvFlags::DONTWAIT, None).unwrap();

@@ -27,7 +27,7 @@ impl Question {
     fn ask(&self, port: u16) -> UdpSocket {
         let (peer, _) = bound(Ipv4Addr::LOCALHOST);
         set_delivery::<IpTos>(&peer, true).unwrap();
-        let mut space = ControlSpace::<{ control_space!(IpTos, UdpSegment) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(IpTos, UdpSegment) }>::new();
         let mut control = space.writer();
         control.push(IpTos(self.tos)).unwrap();
         self.segment.map_or(Ok(()), |size| control.push(UdpSegment(size))).unwrap();
@@ -41,7 +41,7 @@ impl Question {
     fn is_answered(&self, peer: &UdpSocket, port: u16) {
         let answer = self.data.to_ascii_uppercase();
         for datagram in answer.chunks(self.segment.map_or(answer.len(), usize::from)) {
-            let (mut data, mut space) = ([0; 16], ControlSpace::<{ control_space!(IpTos) }>::new());
+            let (mut data, mut space) = ([0; 16], ControlBuffer::<{ control_space!(IpTos) }>::new());
             let received = arrived(peer, &mut data, &mut space);
             assert_eq!(received.find::<IpTos>(), Some(Ok(IpTos(self.tos))));
             assert_eq!(received.address(), Some(&SocketAddrV4::new(self.to, port).into()));
@@ -65,8 +65,8 @@ fn each_answer_comes_from_where_its_question_went() {
 
     rooms!(rooms: 3 of 16 bytes, control_space!(IpPktinfo, IpTos, UdpGro));
     let mut slots = slots::<3>();
-    let mut spaces = [const { ControlSpace::<{ control_space!(IpPktinfo, IpTos, UdpSegment) }>::new() }; 3];
-    let mut controls = spaces.each_mut().map(ControlSpace::writer);
+    let mut spaces = [const { ControlBuffer::<{ control_space!(IpPktinfo, IpTos, UdpSegment) }>::new() }; 3];
+    let mut controls = spaces.each_mut().map(ControlBuffer::writer);
     let (mut data, mut addresses) = ([[IoSlice::new(b"")]; 3], [const { None }; 3]);
     let mut answers = [const { SendSlot::empty() }; 3];
     let places = data.iter_mut().zip(&mut addresses).zip(&mut controls).zip(&mut answers);

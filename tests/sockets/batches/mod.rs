@@ -8,10 +8,10 @@ pub mod sending;
 
 use crate::harness::the_kernel_itself;
 use crate::support::*;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, Message, control_len, control_space, recvmmsg, sendmmsg};
+use ancillary::{ControlBuffer, ControlWriter, Message, control_len, control_space, recvmmsg, sendmmsg};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
@@ -37,7 +37,7 @@ macro_rules! rooms {
     ($name:ident: $count:literal of $size:literal bytes, $room:expr) => {
         let mut buffers = [[0u8; $size]; $count];
         let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-        let mut spaces = [const { ControlSpace::<{ $room }>::new() }; $count];
+        let mut spaces = [const { ControlBuffer::<{ $room }>::new() }; $count];
         let mut spaces = spaces.iter_mut();
         let mut $name = slices.each_mut().map(|slices| RecvRoom::new(slices, spaces.next().unwrap()));
     };

@@ -143,7 +143,7 @@ fn many_slices_for_each_message() {
     let mut slices = buffers
         .each_mut()
         .map(|(a, b, c, d)| [IoSliceMut::new(a), IoSliceMut::new(b), IoSliceMut::new(c), IoSliceMut::new(d)]);
-    let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlMemory::none()));
+    let mut rooms = slices.each_mut().map(|slices| RecvRoom::new(slices, ControlSliceMut::none()));
     let mut slots = slots::<4>();
     let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
     let messages: Vec<_> = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap().collect();
@@ -173,7 +173,7 @@ fn many_slices_for_each_message() {
 fn no_slices_for_a_message() {
     let (here, there) = pair(SocketType::DGRAM);
     send_plain(&here, b"abc").unwrap();
-    let mut rooms = [RecvRoom::new(&mut [], ControlMemory::none())];
+    let mut rooms = [RecvRoom::new(&mut [], ControlSliceMut::none())];
     let mut slots = slots::<1>();
     let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
     let mut batch = recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();

@@ -27,8 +27,8 @@ fn an_empty_slot_is_an_empty_message() {
 fn descriptors_with_every_message() {
     let (here, there) = pair(SocketType::SEQPACKET);
     let sent = files(4);
-    let mut spaces = [const { ControlSpace::<ROOM>::new() }; 4];
-    let mut controls = spaces.each_mut().map(ControlSpace::writer);
+    let mut spaces = [const { ControlBuffer::<ROOM>::new() }; 4];
+    let mut controls = spaces.each_mut().map(ControlBuffer::writer);
     let descriptors = borrowed(&sent);
     for (control, count) in controls.iter_mut().zip(1..) {
         control.push(ScmRights(&descriptors[..count])).unwrap();
@@ -134,7 +134,7 @@ fn without_data_a_stream_sends_nothing_and_counts_it() {
         let (here, there) = pair(kind);
         let sent = files(1);
         let descriptors = borrowed(&sent);
-        let mut space = ControlSpace::<ROOM>::new();
+        let mut space = ControlBuffer::<ROOM>::new();
         let mut control = space.writer();
         control.push(ScmRights(&descriptors)).unwrap();
         let data = [IoSlice::new(b"")];

@@ -3,7 +3,7 @@
 use super::*;
 use crate::tests;
 use ancillary::ControlWriter;
-use ancillary::socket::{SendHeader, sendmsg_raw};
+use ancillary::socket::{SendMsgHdr, sendmsg_raw};
 use rustix::io::IoSlice;
 use rustix::net::SendFlags;
 use std::io::{Read, Write};
@@ -106,7 +106,7 @@ fn what_was_sent_without_a_copy() {
     let (here, mut there) = tcp_pair();
     turn_on(&here, ZEROCOPY, 1);
     let (data, control) = ([IoSlice::new(&DATA)], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control);
+    let header = SendMsgHdr::new(&data, &control);
     for call in 0..3 {
         // SAFETY: the header is prepared and lives until after the call; the kernel may read the data for as long as it
         // likes, as that is a constant.

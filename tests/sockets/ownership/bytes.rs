@@ -5,7 +5,7 @@ use super::{OTHER, PIDFD, open_of, payload_of, rights_of};
 use crate::support::*;
 use crate::tests;
 use ancillary::message::ScmCredentials;
-use ancillary::{ControlMessages, ControlSpace, Message, control_space};
+use ancillary::{ControlBuffer, ControlMessages, Message, control_space};
 use rustix::fd::{AsRawFd, RawFd};
 use rustix::io::IoSliceMut;
 use rustix::net::{RecvFlags, SocketType};
@@ -150,7 +150,7 @@ fn what_the_kernel_has_left_between_them() {
 fn in_memory_that_was_not_written() {
     let (here, there) = pair(SocketType::DGRAM);
     send(&here, b"x", &borrowed(&files(1))).unwrap();
-    let mut space = ControlSpace::<{ control_space!(ancillary::message::ScmRights[5]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ancillary::message::ScmRights[5]) }>::new();
     let mut data = [0];
     let mut slices = [IoSliceMut::new(&mut data)];
     let mut received = ancillary::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();

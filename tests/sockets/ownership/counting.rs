@@ -3,7 +3,7 @@
 use super::{OTHER, PIDFD, open_of, payload_of, received_with, rights_of};
 use crate::support::*;
 use crate::tests;
-use ancillary::message::NoDescriptor;
+use ancillary::message::DescriptorError;
 use ancillary::{Message, Received};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -51,7 +51,7 @@ fn how_many_are_left_among_slots() {
     let slots = [-1, numbers[0], numbers[1], -libc::EACCES, i32::MIN, numbers[2], -1];
     let mut control = message_bytes(RIGHTS, &[&payload_of(&slots)[..], &[1, 2, 3]].concat());
     let mut received = received_of(&mut control);
-    let slot_of = |slot: Result<RawFd, NoDescriptor>| slot.unwrap_or_else(|none| none.slot);
+    let slot_of = |slot: Result<RawFd, DescriptorError>| slot.unwrap_or_else(|none| none.raw);
     let Some(Ok(Message::ScmRightsWithErrors(looking))) = received.messages().next() else { panic!() };
     let looked_at = assert_counts_down(looking, slots.len());
     assert!(looked_at.into_iter().map(|slot| slot_of(slot.map(|fd| fd.as_raw_fd()))).eq(slots));

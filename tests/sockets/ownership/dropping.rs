@@ -3,10 +3,10 @@
 use super::received_with;
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvRoom, RecvSlot, recvmsg_raw};
-use ancillary::{ControlSpace, Message, control_space};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, recvmsg_raw};
+use ancillary::{ControlBuffer, Message, control_space};
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SocketType};
@@ -128,7 +128,7 @@ fn number_zero_is_a_descriptor() {
 
 fn a_buffer_is_used_again() {
     let (here, there) = pair(SocketType::SEQPACKET);
-    let mut space = ControlSpace::<{ control_space!(ScmCredentials, ScmRights[3]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmCredentials, ScmRights[3]) }>::new();
     for count in [3, 1, 0, 2] {
         let sent = files(count);
         send(&here, b"x", &borrowed(&sent)).unwrap();
@@ -147,7 +147,7 @@ fn a_header_is_used_again() {
     for round in 0..3 {
         let mut room = [0xff; 64];
         let mut slices = [IoSliceMut::new(&mut data)];
-        let mut header = RecvHeader::new(&mut slices, &mut room);
+        let mut header = RecvMsgHdr::new(&mut slices, &mut room);
         let flags = CLOEXEC_ON_RECEIVE;
         // SAFETY: the header is prepared, lives until after the call and stays where it is.
         let empty = unsafe { recvmsg_raw(&there, header.as_mut_ptr(), flags) };
@@ -171,7 +171,7 @@ fn a_header_is_used_again() {
 fn an_address_of_any_length() {
     let address_of = |family: c_int, len: u32| {
         let mut data = [];
-        let mut header = RecvHeader::new(&mut data, ControlMemory::none());
+        let mut header = RecvMsgHdr::new(&mut data, ControlSliceMut::none());
         let pointer = header.as_mut_ptr().cast::<libc::msghdr>();
         // SAFETY: the pointer is to a prepared `struct msghdr`, and that has room for any address: all of it is written,
         // in the place of the system.

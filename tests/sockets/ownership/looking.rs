@@ -3,9 +3,9 @@
 use super::{OTHER, payload_of, received_with, rights_of, two_messages, two_messages_of};
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmPidfd, ScmRightsNumbers};
-use ancillary::socket::RecvHeader;
+use ancillary::socket::RecvMsgHdr;
 use ancillary::{ControlMessage, Message, Received};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::net::RecvFlags;
@@ -164,7 +164,7 @@ fn numbers_that_are_used_again_are_left_alone() {
 
         let (mut messages, mut lists) = (received.messages(), 0);
         while let Some(message) = messages.next() {
-            if let Some(message) = message.ok().or_else(|| messages.clamped()) {
+            if let Some(message) = message.ok().or_else(|| messages.truncated_message()) {
                 let Message::Other(message) = message else { panic!("{end}: {message:?}") };
                 lists += usize::from((message.level(), message.message_type()) == RIGHTS);
             }
@@ -172,7 +172,7 @@ fn numbers_that_are_used_again_are_left_alone() {
         assert_eq!(lists, 2, "{end}");
         let (mut messages, mut lists) = (received.take_messages(), 0);
         while let Some(message) = messages.next() {
-            if let Some(message) = message.ok().or_else(|| messages.clamped()) {
+            if let Some(message) = message.ok().or_else(|| messages.truncated_message()) {
                 let Message::Other(message) = message else { panic!("{end}: {message:?}") };
                 lists += usize::from((message.level(), message.message_type()) == RIGHTS);
             }
@@ -205,7 +205,7 @@ fn what_comes_from_an_internet_address_is_not_owned() {
         let numbers = ownerless_duplicates(&sent);
         let mut control = rights_of(&numbers);
         let mut data = [];
-        let mut header = RecvHeader::new(&mut data, ControlMemory::from(control.as_mut_slice()));
+        let mut header = RecvMsgHdr::new(&mut data, ControlSliceMut::from(control.as_mut_slice()));
         let pointer = header.as_mut_ptr().cast::<libc::msghdr>();
         // SAFETY: the pointer is to a prepared `struct msghdr`, and that has room for any address: all of it is written,
         // in the place of the system.
@@ -262,6 +262,6 @@ fn what_is_shown_of_it() {
     let Some(Ok(Message::ScmRightsWithErrors(slots))) = received.messages().next() else { panic!() };
     assert_eq!(
         format!("{slots:?}"),
-        format!("[Err(NoDescriptor {{ slot: -1 }}), Err(NoDescriptor {{ slot: {} }})]", i32::MIN)
+        format!("[Err(DescriptorError {{ raw: -1 }}), Err(DescriptorError {{ raw: {} }})]", i32::MIN)
     );
 }

@@ -39,28 +39,28 @@ fn a_message_that_claims_too_much_is_looked_at() {
         let expected = ControlError::LengthBeyondBuffer { offset: before.len(), claimed: claimed(), remaining };
         for _ in 0..2 {
             let mut messages = received.messages();
-            assert!(messages.clamped().is_none(), "not before its error");
+            assert!(messages.truncated_message().is_none(), "not before its error");
             if !before.is_empty() {
                 assert!(matches!(messages.next(), Some(Ok(Message::Other(_)))));
             }
             assert_eq!(messages.next().unwrap().unwrap_err(), expected);
             assert!(messages.next().is_none());
             let mut copy = messages.clone();
-            let Some(Message::ScmRights(descriptors)) = messages.clamped() else { panic!() };
+            let Some(Message::ScmRights(descriptors)) = messages.truncated_message() else { panic!() };
             assert_eq!((descriptors.len(), descriptors.remainder().len()), (5, left_over));
             assert!(descriptors.zip(&sent).all(|(arrived, sent)| same_file(arrived, sent)));
-            assert!(messages.clamped().is_none() && messages.next().is_none());
-            assert!(copy.clamped().is_some());
+            assert!(messages.truncated_message().is_none() && messages.next().is_none());
+            assert!(copy.truncated_message().is_some());
 
             let mut raw = received.raw_messages().skip(usize::from(!before.is_empty()));
             assert_eq!(raw.next().unwrap().unwrap_err(), expected);
             let mut raw = received.raw_messages();
             assert!(raw.find_map(Result::err).is_some());
-            let message = raw.clamped().unwrap();
+            let message = raw.truncated_message().unwrap();
             let mut numbers_shown = message.decode::<ScmRightsNumbers<'_>>().unwrap().unwrap();
             assert!(numbers_shown.by_ref().map(Result::unwrap).eq(numbers.iter().copied()));
             assert_eq!(numbers_shown.remainder().len(), left_over);
-            assert!(raw.clamped().is_none());
+            assert!(raw.truncated_message().is_none());
         }
         assert!(received.find::<ScmRightsNumbers<'_>>().is_none(), "where the buffer stops making sense");
         assert_eq!(open_of(&numbers), numbers);
@@ -78,10 +78,10 @@ fn a_message_that_claims_too_much_is_taken() {
             let mut received = received_of(&mut control);
             let mut messages = received.take_messages();
             let Some(Ok(Message::ScmRights(first))) = messages.next() else { panic!() };
-            assert!(messages.clamped().is_none(), "not before its error");
+            assert!(messages.truncated_message().is_none(), "not before its error");
             assert!(matches!(messages.next(), Some(Err(ControlError::LengthBeyondBuffer { .. }))));
-            let Some(Message::ScmRights(second)) = messages.clamped() else { panic!() };
-            assert!(messages.clamped().is_none() && messages.next().is_none());
+            let Some(Message::ScmRights(second)) = messages.truncated_message() else { panic!() };
+            assert!(messages.truncated_message().is_none() && messages.next().is_none());
             assert_eq!((second.len(), second.remainder().len()), (5, left_over));
             let kept: Vec<_> = second.take(taken).collect();
             drop(messages);
@@ -90,7 +90,7 @@ fn a_message_that_claims_too_much_is_taken() {
             // Once it was taken it is bytes like any other.
             let mut messages = received.messages();
             assert!(messages.by_ref().any(|message| message.is_err()));
-            assert!(matches!(messages.clamped(), Some(Message::Other(_))));
+            assert!(matches!(messages.truncated_message(), Some(Message::Other(_))));
         }
         // Of all that was sent, it is a part.
         let numbers = ownerless_duplicates(&sent);
@@ -145,7 +145,7 @@ fn a_pidfd_that_claims_too_much() {
     let mut control = build(&numbers);
     let mut messages = received_of(&mut control).into_messages();
     assert!(messages.by_ref().any(|message| message.is_err()));
-    let Some(Message::ScmPidfd(Ok(pidfd))) = messages.clamped() else { panic!() };
+    let Some(Message::ScmPidfd(Ok(pidfd))) = messages.truncated_message() else { panic!() };
     assert_eq!((pidfd.as_raw_fd(), open_of(&numbers)), (numbers[2], numbers[2..].to_vec()));
 }
 
@@ -160,11 +160,11 @@ fn a_message_after_nonsense_cannot_be_found() {
     let mut messages = received.messages();
     assert!(messages.next().unwrap().is_ok());
     assert_eq!(messages.next().unwrap().unwrap_err(), expected);
-    assert!(messages.next().is_none() && messages.clamped().is_none());
+    assert!(messages.next().is_none() && messages.truncated_message().is_none());
     let mut messages = received.take_messages();
     assert!(messages.next().unwrap().is_ok());
     assert_eq!(messages.next().unwrap().unwrap_err(), expected);
-    assert!(messages.next().is_none() && messages.clamped().is_none());
+    assert!(messages.next().is_none() && messages.truncated_message().is_none());
 }
 
 fn unknown_neighbours() {

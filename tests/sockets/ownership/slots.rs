@@ -4,7 +4,7 @@ use super::{OTHER, PIDFD, open_of, payload_of, rights_of};
 use crate::support::*;
 use crate::tests;
 use ancillary::Message;
-use ancillary::message::NoDescriptor;
+use ancillary::message::DescriptorError;
 use rustix::fd::{AsRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 
@@ -26,7 +26,7 @@ fn errors_keep_their_positions() {
     let slots = [-1, numbers[0], -libc::EACCES, i32::MIN, numbers[1], i32::MIN + 1];
     let mut control = rights_of(&slots);
     let mut received = received_of(&mut control);
-    let none = |slot| Err(NoDescriptor { slot });
+    let none = |raw| Err(DescriptorError { raw });
     let expected = [none(-1), Ok(numbers[0]), none(-libc::EACCES), none(i32::MIN), Ok(numbers[1]), none(i32::MIN + 1)];
     for _ in 0..2 {
         let Some(Ok(Message::ScmRightsWithErrors(looking))) = received.messages().next() else { panic!() };
@@ -55,7 +55,7 @@ fn an_error_in_any_position_is_found() {
                 slots.insert(position, error);
                 let mut control = rights_of(&slots);
                 let mut received = received_of(&mut control);
-                assert_eq!(received.take_descriptors().unwrap_err(), NoDescriptor { slot: error });
+                assert_eq!(received.take_descriptors().unwrap_err(), DescriptorError { raw: error });
                 let Some(Ok(Message::ScmRightsWithErrors(list))) = received.messages().next() else { panic!() };
                 assert_eq!((list.len(), list.flatten().count()), (count, count - 1), "{count}, {position}");
                 drop(received);
@@ -101,7 +101,7 @@ fn an_error_in_a_later_message_refuses_too() {
         let mut messages = received.take_messages();
         let mut kept = Vec::new();
         while let Some(message) = messages.next() {
-            match message.ok().or_else(|| messages.clamped()) {
+            match message.ok().or_else(|| messages.truncated_message()) {
                 Some(Message::ScmRights(descriptors)) => kept.extend(descriptors),
                 Some(Message::ScmRightsWithErrors(slots)) => {
                     assert_eq!(slots.len(), 2);
@@ -223,7 +223,7 @@ fn a_pidfd_that_is_an_error_refuses_nothing() {
         let mut control = if pidfd_first { [pidfd, rights].concat() } else { [rights, pidfd].concat() };
         let mut received = received_of(&mut control);
         let mut none = received.messages().filter_map(|message| match message.unwrap() {
-            Message::ScmPidfd(pidfd) => Some(pidfd.unwrap_err().slot),
+            Message::ScmPidfd(pidfd) => Some(pidfd.unwrap_err().raw),
             _ => None,
         });
         assert_eq!(none.next(), Some(-libc::EMFILE));

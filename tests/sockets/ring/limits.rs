@@ -4,7 +4,7 @@ use super::{Buffers, GROUP, Ring, a_ring, fd, multishot_receiving};
 use crate::kernel::needs_kernel;
 use crate::support::*;
 use crate::tests;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr};
 use io_uring::{IoUring, opcode, squeue};
 use rustix::fd::BorrowedFd;
 use rustix::io::{Errno, IoSliceMut};
@@ -15,7 +15,7 @@ tests![
     a_ring_cannot_be_passed if a_ring_that_is_refused,
 ];
 
-/// Case W8: RECVMSG on a `RecvHeader`, with `IOSQE_BUFFER_SELECT`. The control messages are in the header's control buffer,
+/// Case W8: RECVMSG on a `RecvMsgHdr`, with `IOSQE_BUFFER_SELECT`. The control messages are in the header's control buffer,
 /// and what was received is counted. The data is in the buffer that the ring has selected: of the header's own slice only
 /// the length was used, as the most that may come.
 fn a_buffer_that_the_ring_selects_has_the_data() {
@@ -23,7 +23,7 @@ fn a_buffer_that_the_ring_selects_has_the_data() {
     let mut buffers = Buffers::new(&mut ring, 2, 64, 0).unwrap();
     let (mut data, mut room) = (*b"stale and untouched", [0xff; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, &mut room);
+    let mut header = RecvMsgHdr::new(&mut slices, &mut room);
     let request = opcode::RecvMsg::new(fd(&there), header.as_mut_ptr().cast())
         .flags(CLOEXEC_ON_RECEIVE.bits())
         .buf_group(GROUP)

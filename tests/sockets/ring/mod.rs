@@ -7,7 +7,7 @@ pub mod prepared_headers;
 
 use crate::kernel::a_kernel_that_survives_rings_of_buffers;
 use crate::support::*;
-use ancillary::socket::MultishotHeader;
+use ancillary::socket::MultishotMsgHdr;
 use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 use rustix::fd::{AsFd, AsRawFd};
@@ -73,7 +73,7 @@ pub fn fd(socket: impl AsFd) -> Fd {
 /// The one group of buffers.
 const GROUP: u16 = 7;
 
-pub fn multishot(socket: impl AsFd, header: &MultishotHeader, flags: RecvFlags) -> squeue::Entry {
+pub fn multishot(socket: impl AsFd, header: &MultishotMsgHdr, flags: RecvFlags) -> squeue::Entry {
     opcode::RecvMsgMulti::new(fd(socket), header.as_ptr().cast(), GROUP).flags(flags.bits()).build()
 }
 
@@ -123,7 +123,7 @@ fn buffers_with_flags(flags: u16) -> Result<(), String> {
     // An older kernel does not know the request.
     let (here, there) = pair(SocketType::DGRAM);
     send_plain(&here, b"x").unwrap();
-    let header = MultishotHeader::new(0, 0).unwrap();
+    let header = MultishotMsgHdr::new(0, 0).unwrap();
     // SAFETY: the header lives until the ring has taken the request; the buffers outlive the ring.
     unsafe { ring.submit(multishot(&there, &header, RecvFlags::empty())) };
     let (result, _) = ring.wait();

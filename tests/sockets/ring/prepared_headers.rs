@@ -5,10 +5,10 @@ use crate::harness::not_watched_by;
 use crate::kernel::no_unasked_messages_of_a_ring;
 use crate::support::*;
 use crate::tests;
-use ancillary::control::ControlMemory;
+use ancillary::control::ControlSliceMut;
 use ancillary::message::{IpTos, ScmRights};
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, SendHeader, set_delivery};
-use ancillary::{ControlSpace, ControlWriter, control_space, recvmsg};
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, SendMsgHdr, set_delivery};
+use ancillary::{ControlBuffer, ControlWriter, control_space, recvmsg};
 use io_uring::{cqueue, opcode, squeue};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -39,15 +39,15 @@ fn a_ring_without_unasked_messages() -> Result<(), String> {
     no_unasked_messages_of_a_ring()
 }
 
-fn sendmsg(socket: impl AsFd, header: &SendHeader<'_>) -> squeue::Entry {
+fn sendmsg(socket: impl AsFd, header: &SendMsgHdr<'_>) -> squeue::Entry {
     opcode::SendMsg::new(fd(socket), header.as_ptr().cast()).flags(SendFlags::NOSIGNAL.bits()).build()
 }
 
-fn sendmsg_zc(socket: impl AsFd, header: &SendHeader<'_>) -> squeue::Entry {
+fn sendmsg_zc(socket: impl AsFd, header: &SendMsgHdr<'_>) -> squeue::Entry {
     opcode::SendMsgZc::new(fd(socket), header.as_ptr().cast()).build()
 }
 
-fn recvmsg_with(socket: impl AsFd, header: &mut RecvHeader<'_, '_>, flags: RecvFlags) -> squeue::Entry {
+fn recvmsg_with(socket: impl AsFd, header: &mut RecvMsgHdr<'_, '_>, flags: RecvFlags) -> squeue::Entry {
     opcode::RecvMsg::new(fd(socket), header.as_mut_ptr().cast()).flags(flags.bits()).build()
 }
 
@@ -55,11 +55,11 @@ fn descriptors_are_sent() {
     for kind in TYPES {
         let ((here, there), mut ring, sent) = (pair(kind), Ring::new(), files(2));
         let descriptors = borrowed(&sent);
-        let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+        let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
         let mut control = space.writer();
         control.push(ScmRights(&descriptors)).unwrap();
         let data = [IoSlice::new(b"two "), IoSlice::new(b"files")];
-        let header = SendHeader::new(&data, &control);
+        let header = SendMsgHdr::new(&data, &control);
         // SAFETY: the header, and what it has borrowed, lives until after the completion.
         unsafe { ring.submit(sendmsg(&here, &header)) };
         assert_eq!(ring.wait(), (Ok(9), 0));
@@ -78,7 +78,7 @@ fn descriptors_are_received() {
         send(&here, b"three files", &borrowed(&sent)).unwrap();
         let (mut first, mut second, mut room) = ([0; 5], [0; 16], [0xff; 64]);
         let mut slices = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
-        let mut header = RecvHeader::new(&mut slices, &mut room);
+        let mut header = RecvMsgHdr::new(&mut slices, &mut room);
         // SAFETY: the header lives until after the completion, and stays where it is.
         unsafe { ring.submit(recvmsg_with(&there, &mut header, CLOEXEC_ON_RECEIVE)) };
         let bytes = ring.wait().0.unwrap();
@@ -94,7 +94,7 @@ fn the_request_comes_before_the_message() {
     let ((here, there), mut ring) = (pair(SocketType::STREAM), Ring::new());
     let (mut data, mut room) = ([0; 16], [0xff; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, &mut room);
+    let mut header = RecvMsgHdr::new(&mut slices, &mut room);
     // SAFETY: the header lives until after the completion, and stays where it is.
     unsafe { ring.submit(recvmsg_with(&there, &mut header, CLOEXEC_ON_RECEIVE)) };
     assert!(ring.is_idle());
@@ -109,7 +109,7 @@ fn nobody_looks() {
     let ((here, there), mut ring) = (pair(SocketType::DGRAM), Ring::new());
     send(&here, b"x", &borrowed(&files(3))).unwrap();
     let mut room = [0xff; 64];
-    let mut header = RecvHeader::new(&mut [], &mut room);
+    let mut header = RecvMsgHdr::new(&mut [], &mut room);
     let before = open_descriptors().len();
     // SAFETY: the header lives until after the completion, and stays where it is.
     unsafe { ring.submit(recvmsg_with(&there, &mut header, CLOEXEC_ON_RECEIVE)) };
@@ -125,7 +125,7 @@ fn close_on_exec_is_the_flags_to_say() {
         let ((here, there), mut ring) = (pair(SocketType::DGRAM), Ring::new());
         send(&here, b"x", &borrowed(&files(1))).unwrap();
         let mut room = [0xff; 64];
-        let mut header = RecvHeader::new(&mut [], &mut room);
+        let mut header = RecvMsgHdr::new(&mut [], &mut room);
         // SAFETY: the header lives until after the completion, and stays where it is.
         unsafe { ring.submit(recvmsg_with(&there, &mut header, flags)) };
         let bytes = ring.wait().0.unwrap();
@@ -140,7 +140,7 @@ fn truncation_is_told() {
     send(&here, b"too long", &borrowed(&files(3))).unwrap();
     let (mut data, mut room) = ([0; 3], [0xff; ancillary::control_len!(ScmRights[1])]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, &mut room);
+    let mut header = RecvMsgHdr::new(&mut slices, &mut room);
     // SAFETY: the header lives until after the completion, and stays where it is.
     unsafe { ring.submit(recvmsg_with(&there, &mut header, CLOEXEC_ON_RECEIVE)) };
     let bytes = ring.wait().0.unwrap();
@@ -153,7 +153,7 @@ fn truncation_is_told() {
 fn an_error_has_brought_nothing() {
     let ((here, there), mut ring) = (pair(SocketType::SEQPACKET), Ring::new());
     let mut room = [0xff; 64];
-    let mut header = RecvHeader::new(&mut [], &mut room);
+    let mut header = RecvMsgHdr::new(&mut [], &mut room);
     let flags = CLOEXEC_ON_RECEIVE | RecvFlags::DONTWAIT;
     // SAFETY: the header lives until after the completion, and stays where it is.
     unsafe { ring.submit(recvmsg_with(&there, &mut header, flags)) };
@@ -161,7 +161,7 @@ fn an_error_has_brought_nothing() {
 
     drop(there);
     let (data, control) = ([IoSlice::new(b"x")], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control);
+    let header = SendMsgHdr::new(&data, &control);
     // SAFETY: the header lives until after the completion.
     unsafe { ring.submit(sendmsg(&here, &header)) };
     assert_eq!(ring.wait().0, Err(Errno::PIPE));
@@ -170,11 +170,11 @@ fn an_error_has_brought_nothing() {
 fn a_header_to_send_is_used_again() {
     let ((here, there), mut ring, sent) = (pair(SocketType::SEQPACKET), Ring::new(), files(1));
     let descriptors = borrowed(&sent);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"again")];
-    let header = SendHeader::new(&data, &control);
+    let header = SendMsgHdr::new(&data, &control);
     for _ in 0..3 {
         // SAFETY: the header, and what it has borrowed, lives until after the completion.
         unsafe { ring.submit(sendmsg(&here, &header)) };
@@ -192,7 +192,7 @@ fn a_header_to_receive_is_used_again() {
     let ((here, there), mut ring) = (pair(SocketType::SEQPACKET), Ring::new());
     let (mut data, mut room) = ([0; 16], [0xff; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, &mut room);
+    let mut header = RecvMsgHdr::new(&mut slices, &mut room);
     for count in [3, 0, 1, 4, 0] {
         let flags = CLOEXEC_ON_RECEIVE | RecvFlags::DONTWAIT;
         // SAFETY: the header lives until after the completion, and stays where it is.
@@ -218,7 +218,7 @@ fn many_headers_at_once() {
     let ((here, there), mut ring) = (pair(SocketType::SEQPACKET), Ring::new());
     let mut memory = [([0; 4], [0xff; 64]); 8];
     let mut parts = memory.each_mut().map(|(data, room)| ([IoSliceMut::new(data)], room));
-    let mut headers = parts.each_mut().map(|(slices, room)| RecvHeader::new(slices, &mut **room));
+    let mut headers = parts.each_mut().map(|(slices, room)| RecvMsgHdr::new(slices, &mut **room));
     for (index, header) in headers.iter_mut().enumerate() {
         let request = recvmsg_with(&there, header, CLOEXEC_ON_RECEIVE).user_data(index as u64);
         // SAFETY: the header lives until after the completion, and stays where it is.
@@ -244,14 +244,14 @@ fn many_headers_at_once() {
 fn headers_on_other_threads() {
     let ((here, there), sent) = (pair(SocketType::SEQPACKET), files(2));
     let descriptors = borrowed(&sent);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[2]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
-    let outgoing = SendHeader::new(&data, &control);
+    let outgoing = SendMsgHdr::new(&data, &control);
     let (mut data, mut room) = ([0; 8], [0xff; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut incoming = RecvHeader::new(&mut slices, &mut room);
+    let mut incoming = RecvMsgHdr::new(&mut slices, &mut room);
     std::thread::scope(|scope| {
         let called = scope.spawn(|| {
             let mut ring = Ring::new();
@@ -284,14 +284,14 @@ fn who_has_sent_a_datagram() {
     let ((here, there), mut ring) = ((here.unwrap(), there.unwrap()), Ring::new());
     let address = SocketAddrAny::from(there.local_addr().unwrap());
     let (data, control) = ([IoSlice::new(b"data")], ControlWriter::empty());
-    let header = SendHeader::new(&data, &control).with_address(&address);
+    let header = SendMsgHdr::new(&data, &control).with_address(&address);
     // SAFETY: the header, and what it has borrowed, lives until after the completion.
     unsafe { ring.submit(sendmsg(&here, &header)) };
     assert_eq!(ring.wait().0, Ok(4));
 
     let mut data = [0; 8];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, ControlMemory::none());
+    let mut header = RecvMsgHdr::new(&mut slices, ControlSliceMut::none());
     // SAFETY: the header lives until after the completion, and stays where it is.
     unsafe { ring.submit(recvmsg_with(&there, &mut header, RecvFlags::empty())) };
     let bytes = ring.wait().0.unwrap();
@@ -310,7 +310,7 @@ fn zero_copy_until_the_notification() {
     for round in 1..=3 {
         memory.fill(round);
         let (data, control) = ([IoSlice::new(&memory)], ControlWriter::empty());
-        let header = SendHeader::new(&data, &control).with_address(&address);
+        let header = SendMsgHdr::new(&data, &control).with_address(&address);
         // SAFETY: the header, and what it has borrowed, lives until after the notification.
         unsafe { ring.submit(sendmsg_zc(&here, &header)) };
         let (result, flags) = ring.wait();
@@ -329,15 +329,15 @@ fn zero_copy_with_a_control_message() {
     let ((here, there), mut ring) = ((here.unwrap(), there.unwrap()), Ring::new());
     set_delivery::<IpTos>(&there, true).unwrap();
     let address = SocketAddrAny::from(there.local_addr().unwrap());
-    let mut space = ControlSpace::<{ control_space!(IpTos) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(IpTos) }>::new();
     let mut control = space.writer();
     control.push(IpTos(0x2c)).unwrap();
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::new(&data, &control).with_address(&address);
+    let header = SendMsgHdr::new(&data, &control).with_address(&address);
     // SAFETY: the header, and what it has borrowed, lives until after the notification.
     unsafe { ring.submit(sendmsg_zc(&here, &header)) };
     assert_eq!(ring.wait().0, Ok(4));
-    let (mut data, mut space) = ([0; 8], ControlSpace::<64>::new());
+    let (mut data, mut space) = ([0; 8], ControlBuffer::<64>::new());
     wait_for(&there, libc::POLLIN);
     let received = recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut space, RecvFlags::DONTWAIT)
         .unwrap()
@@ -351,11 +351,11 @@ fn zero_copy_with_a_control_message() {
 fn zero_copy_of_descriptors_is_refused() {
     let ((here, there), mut ring, sent) = (pair(SocketType::STREAM), Ring::new(), files(1));
     let descriptors = borrowed(&sent);
-    let mut space = ControlSpace::<{ control_space!(ScmRights[1]) }>::new();
+    let mut space = ControlBuffer::<{ control_space!(ScmRights[1]) }>::new();
     let mut control = space.writer();
     control.push(ScmRights(&descriptors)).unwrap();
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::new(&data, &control);
+    let header = SendMsgHdr::new(&data, &control);
     // SAFETY: the header, and what it has borrowed, lives until after the last completion.
     unsafe { ring.submit(sendmsg_zc(&here, &header)) };
     let (result, mut flags) = ring.wait();

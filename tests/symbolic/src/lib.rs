@@ -2,9 +2,9 @@
 //! executes this machine code with bytes that may be anything, and compares what it is told with a model.
 #![no_std]
 
-use ancillary::control::End;
+use ancillary::control::StopReason;
 use ancillary::layout::{LayoutChoice, Native};
-use ancillary::socket::MultishotHeader;
+use ancillary::socket::MultishotMsgHdr;
 use ancillary::{ControlError, ControlMessages, Layout};
 
 unsafe extern "C" {
@@ -51,17 +51,17 @@ fn walk(layout: impl LayoutChoice, bytes: &[u8]) {
             Err(error) => {
                 let kind = matches!(error, ControlError::LengthBeyondBuffer { .. }).into();
                 told_error(kind, error.offset(), error.claimed(), error.remaining());
-                if let Some(clamped) = messages.clamped() {
+                if let Some(clamped) = messages.truncated_message() {
                     let payload = clamped.payload();
                     told_clamped(clamped.level(), clamped.message_type(), payload.as_ptr(), payload.len());
                 }
             }
         }
     }
-    let how = match messages.end() {
-        Some(End::Clean) => 0,
-        Some(End::Leftover { .. }) => 1,
-        Some(End::Malformed(_)) => 2,
+    let how = match messages.stop_reason() {
+        Some(StopReason::EndOfBuffer) => 0,
+        Some(StopReason::TrailingBytes { .. }) => 1,
+        Some(StopReason::Malformed(_)) => 2,
         None => 3,
     };
     told_end(how, messages.offset(), messages.remainder().len());
@@ -100,10 +100,10 @@ pub unsafe extern "C" fn walk_named(pointer: *const u8, len: usize, name: usize)
 /// That of `bytes_at`.
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn split(pointer: *const u8, len: usize, name_room: usize, control_room: usize) {
+pub unsafe extern "C" fn split(pointer: *const u8, len: usize, name_room: usize, control_capacity: usize) {
     use ancillary::socket::RecvmsgOutError::{ControlBeyondRoom, TooShort};
 
-    let Ok(header) = MultishotHeader::new(name_room, control_room) else { return };
+    let Ok(header) = MultishotMsgHdr::new(name_room, control_capacity) else { return };
     // SAFETY: the caller's promise.
     match header.split(unsafe { bytes_at(pointer, len) }) {
         Ok(message) => {

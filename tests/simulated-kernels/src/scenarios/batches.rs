@@ -7,7 +7,7 @@ use crate::rules::{CHOSEN, Kept, TooLong};
 use ancillary::message::ScmRights;
 use ancillary::received::ReceivedBatch;
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::{ControlSpace, ControlWriter, recvmmsg, sendmmsg};
+use ancillary::{ControlBuffer, ControlWriter, recvmmsg, sendmmsg};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
 use std::mem::MaybeUninit;
@@ -176,7 +176,7 @@ fn too_little_room_in_the_middle() {
 
 fn slots_are_used_again() {
     let (_here, there) = Connected::pair(Kind::Datagram);
-    let (mut data, mut control) = ([0; 8], ControlSpace::<64>::new());
+    let (mut data, mut control) = ([0; 8], ControlBuffer::<64>::new());
     let mut slices = [IoSliceMut::new(&mut data)];
     let mut rooms = [RecvRoom::new(&mut slices, &mut control)];
     let mut slots = [RecvSlot::new()];
@@ -195,7 +195,7 @@ fn a_batch_is_sent() {
     let (here, there) = Connected::pair(Kind::Datagram);
     let (file, descriptor) = crate::kernel::open();
     let borrowed = [descriptor.as_fd()];
-    let mut space = ControlSpace::<64>::new();
+    let mut space = ControlBuffer::<64>::new();
     let mut control = space.writer();
     control.push(ScmRights(&borrowed)).unwrap();
     let (data, empty) = ([IoSlice::new(b"a "), IoSlice::new(b"datagram")], ControlWriter::empty());

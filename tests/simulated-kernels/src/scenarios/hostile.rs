@@ -6,7 +6,7 @@ use crate::kernel::message::{Control, Message};
 use crate::kernel::table::File;
 use crate::kernel::{Connected, Kind, kernel};
 use crate::receive::{Ask, every_way, receive};
-use ancillary::message::NoDescriptor;
+use ancillary::message::DescriptorError;
 use ancillary::{ControlError, Message as Arrived};
 
 scenarios![
@@ -55,20 +55,20 @@ fn lengths_that_cannot_be_true() {
                         ControlError::LengthBeyondBuffer { offset, claimed, remaining }
                     }
                 );
-                assert_eq!(messages.clamped().is_some(), !below);
+                assert_eq!(messages.truncated_message().is_some(), !below);
                 assert!(messages.next().is_none());
                 if below {
                     assert_eq!(received.take_descriptors().unwrap().count(), 1);
                     return;
                 }
                 // The slots of the clamped message are seen as well.
-                let error = NoDescriptor { slot: -1 };
+                let error = DescriptorError { raw: -1 };
                 assert_eq!(received.take_descriptors().err(), Some(error));
                 let mut messages = received.take_messages();
                 let Some(Ok(Arrived::ScmRights(descriptors))) = messages.next() else { panic!() };
                 assert_eq!(descriptors.count(), 1);
                 assert!(messages.next().unwrap().is_err());
-                let Some(Arrived::ScmRightsWithErrors(slots)) = messages.clamped() else { panic!() };
+                let Some(Arrived::ScmRightsWithErrors(slots)) = messages.truncated_message() else { panic!() };
                 assert!(slots.map(Result::unwrap_err).eq([error; 2]));
             });
             assert_closed(&[file]);
@@ -128,7 +128,7 @@ fn numbers_that_are_no_errors() {
     socket.deliver(written(abi::image(abi::len(12), RIGHTS, &payload)));
     receive(&socket, Ask::default(), |received| {
         let mut received = received.unwrap();
-        let expected = [i32::MIN, -2, i32::MIN].map(|slot| NoDescriptor { slot });
+        let expected = [i32::MIN, -2, i32::MIN].map(|raw| DescriptorError { raw });
         assert_eq!(received.take_descriptors().err(), Some(expected[0]));
         let Some(Ok(Arrived::ScmRightsWithErrors(slots))) = received.take_messages().next() else { panic!() };
         assert!(slots.map(Result::unwrap_err).eq(expected));

@@ -6,9 +6,9 @@ use crate::kernel::{Connected, Kind, abi, assert_leads_to, kernel};
 use crate::model::expected;
 use crate::receive::{Ask, EVERY_WAY, every_way, receive};
 use crate::rules::FullTable;
-use ancillary::control::ControlMemory;
-use ancillary::message::NoDescriptor;
-use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvHeader, RecvOptions, recvmsg_raw};
+use ancillary::control::ControlSliceMut;
+use ancillary::message::DescriptorError;
+use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, recvmsg_raw};
 use ancillary::{Message as Arrived, Received};
 use rustix::io::{Errno, IoSliceMut};
 use std::os::fd::{AsFd, OwnedFd};
@@ -155,12 +155,12 @@ fn a_slot_without_a_descriptor() {
             vec![Slot::Error(-1), Slot::File(one), Slot::Error(-24), Slot::File(two), Slot::Error(i32::MIN + 1)];
         let item = Item { kind: abi::RIGHTS, payload: Payload::Slots(slots) };
         there.deliver(Message::new(b"data", vec![item]));
-        let slots = [-1, -24, i32::MIN + 1].map(|slot| NoDescriptor { slot });
+        let slots = [-1, -24, i32::MIN + 1].map(|raw| DescriptorError { raw });
         receive(&there, Ask { how, ..Ask::default() }, |received| {
             let mut received = received.unwrap();
             // Nothing is taken then, and nothing is closed.
             assert_eq!(received.take_descriptors().err(), Some(slots[0]));
-            assert_eq!(received.incomplete().unwrap().slot, Some(slots[0]));
+            assert_eq!(received.incomplete().unwrap().descriptor, Some(slots[0]));
             let Some(Ok(Arrived::ScmRightsWithErrors(shown))) = received.messages().next() else { panic!() };
             shown.flatten().zip(&files).for_each(|(descriptor, file)| assert_leads_to(descriptor, *file));
             let mut messages = received.take_messages();
@@ -177,13 +177,16 @@ fn a_pidfd_without_a_descriptor() {
     let kind = (libc::SOL_SOCKET, 4);
     let (_here, there) = Connected::pair(Kind::Datagram);
     let (files, in_flight) = in_flight(2);
-    let error = NoDescriptor { slot: -24 };
-    for (index, slot) in in_flight.into_iter().map(Slot::File).chain([Slot::Error(error.slot)]).enumerate() {
+    let error = DescriptorError { raw: -24 };
+    for (index, slot) in in_flight.into_iter().map(Slot::File).chain([Slot::Error(error.raw)]).enumerate() {
         let item = Item { kind, payload: Payload::Slots(vec![slot]) };
         there.deliver(Message::new(b"data", vec![item]));
         receive(&there, Ask::default(), |received| {
             let mut received = received.unwrap();
-            assert_eq!(received.incomplete().and_then(|incomplete| incomplete.slot), (index == 2).then_some(error));
+            assert_eq!(
+                received.incomplete().and_then(|incomplete| incomplete.descriptor),
+                (index == 2).then_some(error)
+            );
             if index == 0 {
                 // The peer has sent none, and what the system has added is closed.
                 assert_eq!(received.take_descriptors().unwrap().count(), 0);
@@ -248,7 +251,7 @@ fn what_is_refused_for_being_incomplete_is_closed() {
             let received = received.unwrap();
             assert!(received.data_truncated() && !received.control_truncated());
             let incomplete = received.complete().unwrap_err();
-            assert!(incomplete.data && !incomplete.control && incomplete.slot.is_none());
+            assert!(incomplete.data && !incomplete.control && incomplete.descriptor.is_none());
             assert_closed(&files);
         });
     }
@@ -258,7 +261,7 @@ fn a_header_is_used_again() {
     let (_here, there) = Connected::pair(Kind::Datagram);
     let (mut data, mut control) = ([0; 16], [0; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut header = RecvHeader::new(&mut slices, &mut control);
+    let mut header = RecvMsgHdr::new(&mut slices, &mut control);
     for round in 0..4 {
         let (files, message) = message_with(2);
         match round {
@@ -290,7 +293,7 @@ fn without_room_nothing_is_owned() {
     let received = ancillary::recvmsg(
         &there,
         &mut slices,
-        ControlMemory::none(),
+        ControlSliceMut::none(),
         RecvOptions::from(CLOEXEC_ON_RECEIVE).inheritable(),
     )
     .unwrap();

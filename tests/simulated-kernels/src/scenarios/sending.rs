@@ -5,8 +5,8 @@ use crate::kernel::{Connected, Kind, assert_leads_to, kernel, open};
 use crate::receive::{Ask, receive};
 use crate::rules::{CHOSEN, Foreign, Several};
 use ancillary::message::{SCM_MAX_FD, ScmRights};
-use ancillary::socket::{SendHeader, sendmsg_raw};
-use ancillary::{ControlSpace, ControlWriter, PushError, sendmsg};
+use ancillary::socket::{SendMsgHdr, sendmsg_raw};
+use ancillary::{ControlBuffer, ControlWriter, PushError, sendmsg};
 use rustix::io::{Errno, IoSlice};
 use rustix::net::SendFlags;
 use std::os::fd::AsFd;
@@ -28,7 +28,7 @@ fn descriptors_are_duplicated_when_they_are_sent() {
         let (here, there) = Connected::pair(Kind::Stream);
         let (files, descriptors): (Vec<_>, Vec<_>) = (0..count).map(|_| open()).unzip();
         let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-        let mut space = ControlSpace::<64>::new();
+        let mut space = ControlBuffer::<64>::new();
         let mut control = space.writer();
         control.push(ScmRights(&borrowed)).unwrap();
         let sent = sendmsg(&here, &[IoSlice::new(b"some "), IoSlice::new(b"files")], &control, SendFlags::empty());
@@ -67,7 +67,7 @@ fn every_byte_is_written() {
 fn several_messages_of_descriptors() {
     let (here, there) = Connected::pair(Kind::Datagram);
     let (files, descriptors): (Vec<_>, Vec<_>) = (0..3).map(|_| open()).unzip();
-    let mut space = ControlSpace::<96>::new();
+    let mut space = ControlBuffer::<96>::new();
     let mut control = space.writer();
     control.push(ScmRights([descriptors[0].as_fd(), descriptors[1].as_fd()])).unwrap();
     control.push(ScmRights([descriptors[2].as_fd()])).unwrap();
@@ -94,7 +94,7 @@ fn several_messages_of_descriptors() {
 
 fn no_descriptors() {
     let (here, there) = Connected::pair(Kind::Datagram);
-    let mut space = ControlSpace::<64>::new();
+    let mut space = ControlBuffer::<64>::new();
     let mut control = space.writer();
     control.push(ScmRights([(); 0].map(|()| there.as_fd()))).unwrap();
     assert_eq!(sendmsg(&here, &[IoSlice::new(b"data")], &control, SendFlags::empty()), Ok(4));
@@ -108,7 +108,7 @@ fn a_stream_without_data() {
     let (here, there) = Connected::pair(Kind::Stream);
     let (file, descriptor) = open();
     let borrowed = [descriptor.as_fd()];
-    let mut space = ControlSpace::<64>::new();
+    let mut space = ControlBuffer::<64>::new();
     let mut control = space.writer();
     control.push(ScmRights(&borrowed)).unwrap();
     assert_eq!(sendmsg(&here, &[], &control, SendFlags::empty()), Ok(0));
@@ -139,7 +139,7 @@ fn leftover_bytes() {
     let (here, _there) = Connected::pair(Kind::Datagram);
     let bytes = [0; 4];
     let data = [IoSlice::new(b"data")];
-    let header = SendHeader::with_bytes(&data, &bytes);
+    let header = SendMsgHdr::with_bytes(&data, &bytes);
     // SAFETY: the header is prepared and lives until after the call; there is no descriptor in it.
     let sent = unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) };
     assert_eq!(sent, if CHOSEN.leftover_is_ignored { Ok(4) } else { Err(Errno::INVAL) });
@@ -150,7 +150,7 @@ fn a_descriptor_that_is_closed() {
     let mut bytes = [0; 64];
     let mut control = ControlWriter::with_layout(ancillary::Layout::NATIVE, &mut bytes);
     control.push_raw(libc::SOL_SOCKET, libc::SCM_RIGHTS, &i32::MAX.to_ne_bytes()).unwrap();
-    let header = SendHeader::with_bytes(&[], control.as_bytes());
+    let header = SendMsgHdr::with_bytes(&[], control.as_bytes());
     // SAFETY: as above, and nothing is open under the number in it.
     let sent = unsafe { sendmsg_raw(&here, header.as_ptr(), SendFlags::empty()) };
     assert_eq!(sent, Err(Errno::BADF));

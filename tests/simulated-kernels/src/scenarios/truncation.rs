@@ -87,7 +87,7 @@ fn another_message_in_every_room() {
                 ("apple" | "netbsd", Some(Err(ControlError::LengthBeyondBuffer { claimed, remaining, .. }))) => {
                     assert!(room < len);
                     assert_eq!((claimed, remaining), (len as u64, room));
-                    messages.clamped().unwrap()
+                    messages.truncated_message().unwrap()
                 }
                 (_, message) => message.unwrap().unwrap(),
             };
@@ -106,7 +106,7 @@ fn a_clamped_message_has_descriptors() {
         let mut received = received.unwrap();
         let mut messages = received.take_messages();
         assert!(matches!(messages.next(), Some(Err(ControlError::LengthBeyondBuffer { .. }))));
-        let Some(Arrived::ScmRights(mut descriptors)) = messages.clamped() else { panic!() };
+        let Some(Arrived::ScmRights(mut descriptors)) = messages.truncated_message() else { panic!() };
         assert_eq!(descriptors.len(), 2);
         drop(descriptors.next());
         assert_closed(&files[..1]);

@@ -13,8 +13,8 @@ use rustix::net::ReturnFlags;
 
 const RIGHTS_ROOM: usize = control_space!(ScmRights[3]);
 
-fn header(name_room: usize, control_room: usize) -> MultishotHeader {
-    MultishotHeader::new(name_room, control_room).unwrap()
+fn header(name_room: usize, control_capacity: usize) -> MultishotMsgHdr {
+    MultishotMsgHdr::new(name_room, control_capacity).unwrap()
 }
 
 /// A ring with buffers, and one request on a socket, that nobody else reads from.
@@ -22,11 +22,11 @@ struct Shots {
     ring: Ring,
     // Dropped after the ring.
     buffers: Buffers,
-    header: MultishotHeader,
+    header: MultishotMsgHdr,
 }
 
 impl Shots {
-    fn new(header: MultishotHeader, count: u16, len: usize) -> Self {
+    fn new(header: MultishotMsgHdr, count: u16, len: usize) -> Self {
         let mut ring = Ring::new();
         let buffers = Buffers::new(&mut ring, count, len, 0).unwrap();
         Shots { ring, buffers, header }

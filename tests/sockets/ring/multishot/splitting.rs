@@ -34,20 +34,22 @@ fn the_header_is_read_once() {
     shots.next(|mut received, _| assert_eq!(take_all(&mut received).len(), 2));
 }
 
-/// The same that `MultishotHeader::new` refuses, and no others.
+/// The same that `MultishotMsgHdr::new` refuses, and no others.
 fn a_header_for_other_lengths_is_refused() {
     let (_here, there) = pair(SocketType::DGRAM);
     const MOST: usize = i32::MAX as usize - 16;
-    for (name_room, control_room) in [(MOST + 1, 0), (0, MOST + 1), (MOST, 1), (0, usize::MAX), (MOST, 0), (0, MOST)] {
+    for (name_room, control_capacity) in
+        [(MOST + 1, 0), (0, MOST + 1), (MOST, 1), (0, usize::MAX), (MOST, 0), (0, MOST)]
+    {
         let mut ring = Ring::new();
         // SAFETY: every field is an integer or a pointer, for which zero is a value.
         let mut raw: libc::msghdr = unsafe { std::mem::zeroed() };
-        (raw.msg_namelen, raw.msg_controllen) = (name_room as _, control_room as _);
+        (raw.msg_namelen, raw.msg_controllen) = (name_room as _, control_capacity as _);
         let request = opcode::RecvMsgMulti::new(fd(&there), ptr::from_ref(&raw), GROUP).build();
         // SAFETY: the header lives until the ring has taken the request; there is no buffer.
         unsafe { ring.submit(request) };
         // What is not refused looks for a buffer, and there is none.
-        let ours = MultishotHeader::new(name_room, control_room).err();
+        let ours = MultishotMsgHdr::new(name_room, control_capacity).err();
         assert_eq!(ring.wait().0, Err(ours.unwrap_or(Errno::NOBUFS)));
     }
 }
