@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use ancillary::control::FixedPayload;
-//! use ancillary::message::{ControlKind, DecodeError, DecodeMessage, EncodeMessage, exactly};
+//! use ancillary::message::{ControlKind, DecodeError, DecodeMessage, EncodeMessage, payload_array};
 //! use ancillary::{ControlMessages, ControlBuffer, ControlWriter, PushError, control_space};
 //! use core::ffi::c_int;
 //!
@@ -157,7 +157,7 @@ pub trait DecodeMessage<'m>: ControlKind + Sized {
 /// A type of the caller's makes these errors too.
 ///
 /// ```
-/// use ancillary::message::{DecodeError, exactly};
+/// use ancillary::message::{DecodeError, payload_array};
 ///
 /// assert_eq!(payload_array::<4>(&[1, 2]), Err(DecodeError::WrongLength { expected: 4, actual: 2 }));
 /// ```
@@ -192,7 +192,7 @@ pub enum DecodeError {
 /// [`DecodeError::WrongLength`] if it is shorter or longer.
 ///
 /// ```
-/// use ancillary::message::exactly;
+/// use ancillary::message::payload_array;
 ///
 /// assert_eq!(payload_array(&[1, 2]), Ok(&[1, 2]));
 /// assert!(payload_array::<4>(&[1, 2]).is_err());
