@@ -25,6 +25,8 @@ mod room;
 mod translate;
 pub(crate) mod uninit;
 mod write;
+#[cfg(sockets)]
+mod write_descriptors;
 
 pub use error::{ControlError, PushError};
 #[doc(hidden)]
@@ -41,3 +43,5 @@ pub use write::ControlWriter;
 
 #[cfg(sockets)]
 pub(crate) use read::{Frame, frame};
+#[cfg(sockets)]
+pub(crate) use write_descriptors::SLOT;

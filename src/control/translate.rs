@@ -3,7 +3,7 @@ use crate::layout::LayoutChoice;
 use core::error::Error;
 use core::fmt;
 
-/// Why a control buffer was not translated. The writer is as it was.
+/// Why the messages of a control buffer were not appended, or a writer not resumed after them.
 ///
 /// ```
 /// use ancillary::control::TranslateError;

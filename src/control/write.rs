@@ -1,4 +1,4 @@
-use super::{ControlMessages, ControlSliceMut, PushError, uninit};
+use super::{ControlMessages, ControlSliceMut, PushError, TranslateError, uninit};
 use crate::layout::{ControlHeader, Layout, LayoutChoice, Native};
 use core::ffi::c_int;
 use core::fmt;
@@ -6,8 +6,6 @@ use core::mem::MaybeUninit;
 
 #[cfg(sockets)]
 use crate::platform::{is_scm_rights, is_unsafe_payload};
-#[cfg(sockets)]
-use rustix::fd::{AsRawFd, BorrowedFd};
 
 /// Writes control messages one after the other into the caller's memory.
 ///
@@ -31,8 +29,8 @@ use rustix::fd::{AsRawFd, BorrowedFd};
 /// ```
 pub struct ControlWriter<'a, A = Native> {
     /// Perhaps somebody's `&mut [u8]`: nothing uninitialised is written to it.
-    memory: &'a mut [MaybeUninit<u8>],
-    written: Checkpoint,
+    pub(super) memory: &'a mut [MaybeUninit<u8>],
+    pub(super) written: Checkpoint,
     layout: A,
 }
 
@@ -40,10 +38,10 @@ pub struct ControlWriter<'a, A = Native> {
 #[derive(Clone, Copy)]
 pub(crate) struct Checkpoint {
     /// The bytes of the messages, all initialised: a multiple of the header alignment, or all there are.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// How many descriptors are among them.
     #[cfg(sockets)]
-    descriptors: usize,
+    pub(super) descriptors: usize,
 }
 
 impl Checkpoint {
@@ -135,6 +133,61 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         // SAFETY: all that is written to it here is written as a `u8`.
         let memory = unsafe { memory.into().into_uninit() };
         ControlWriter { memory, written: Checkpoint::START, layout }
+    }
+
+    /// Returns a writer that goes on after the messages which `buffer` begins with: `used` bytes, as
+    /// [`used`](Self::used) of the writer that wrote them.
+    ///
+    /// For an owner of a buffer that cannot keep a writer beside it: the number is all there is to keep. Bytes after the
+    /// last message that are too few for another are written over, and padding that is missing is added.
+    ///
+    /// # Errors
+    ///
+    /// [`TranslateError::Malformed`] if these bytes are not messages; [`TranslateError::Push`] with
+    /// [`PushError::UnsafePayload`] if the layout is [`Native`] and one of them names descriptors or memory, which nothing
+    /// borrows any more.
+    ///
+    /// ```
+    /// use ancillary::layout::Native;
+    /// use ancillary::{ControlMessages, ControlWriter};
+    ///
+    /// struct Owner {
+    ///     buffer: Vec<u8>,
+    ///     used: usize,
+    /// }
+    ///
+    /// let mut owner = Owner { buffer: vec![0; 64], used: 0 };
+    /// for payload in [&b"one"[..], b"two"] {
+    ///     let mut control = ControlWriter::resume(Native, &mut owner.buffer, owner.used)?;
+    ///     control.push_raw(280, 7, payload)?;
+    ///     owner.used = control.used();
+    /// }
+    /// assert_eq!(ControlMessages::new(&owner.buffer[..owner.used]).count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(layout: A, buffer: &'a mut [u8], used: usize) -> Result<Self, TranslateError> {
+        let bytes = buffer.get(..used).unwrap_or(buffer);
+        let mut messages = ControlMessages::with_layout(layout, bytes);
+        let mut end = 0;
+        loop {
+            let offset = messages.offset();
+            let message = match messages.next() {
+                Some(message) => message.map_err(TranslateError::Malformed)?,
+                None => break,
+            };
+            if A::IS_NATIVE && is_unsafe_payload(message.level(), message.message_type()) {
+                let (level, message_type) = (message.level(), message.message_type());
+                let error = PushError::UnsafePayload { level, message_type };
+                return Err(TranslateError::Push { offset, error });
+            }
+            // It lies in the bytes with its payload, and where it begins is aligned.
+            end = offset + layout.layout().data_offset() + message.payload().len();
+        }
+        let mut writer = Self::with_layout(layout, buffer);
+        let padded = layout.layout().padded(end).min(writer.memory.len());
+        uninit::zeroed(writer.memory.get_mut(end..padded).unwrap_or_default());
+        writer.written.bytes = padded;
+        Ok(writer)
     }
 
     /// Appends a message with a copy of `payload`.
@@ -298,7 +351,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// The place of a message of `len` bytes, its padding zeroed: for the header, and for the payload and the padding after
     /// it. `None` if there is no room. `.ci/lemmas` has a model of this function.
     #[inline]
-    fn place(&mut self, len: usize) -> Option<Place<'_>> {
+    pub(super) fn place(&mut self, len: usize) -> Option<Place<'_>> {
         let layout = self.layout.layout();
         let free = self.memory.get_mut(self.written.bytes..).filter(|free| free.len() >= len)?;
         let padded = layout.padded(len);
@@ -316,102 +369,6 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     }
 }
 
-#[cfg(sockets)]
-impl<'a> ControlWriter<'a> {
-    /// Appends a message of descriptors, which stay borrowed for as long as the writer lives. `max` is how many the
-    /// system takes.
-    ///
-    /// The iterator is the caller's code. It may give fewer or more than it says, and it may unwind: nothing is a message
-    /// until it has ended.
-    #[inline]
-    pub(crate) fn push_descriptors(
-        &mut self,
-        level: c_int,
-        message_type: c_int,
-        descriptors: impl Iterator<Item = BorrowedFd<'a>>,
-        max: usize,
-    ) -> Result<(), PushError> {
-        let mut descriptors = descriptors.fuse();
-        let expected = descriptors.size_hint().0;
-        let len = self.admit_descriptors(expected, max)?;
-        let no_room = PushError::BufferTooSmall { needed: len, available: self.available() };
-        let Some((header, room)) = self.place(len) else { return Err(no_room) };
-        let taken = header.len() + room.len();
-        write_header(Layout::NATIVE, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
-        let slots = room.get_mut(..expected * SLOT).unwrap_or_default().chunks_exact_mut(SLOT);
-        let mut count = 0;
-        for (slot, descriptor) in slots.zip(&mut descriptors) {
-            write_slot(slot, descriptor);
-            count += 1;
-        }
-        let more = descriptors.next();
-        if count != expected || more.is_some() {
-            return self.push_unexpected(level, message_type, count, more, descriptors, max);
-        }
-        self.written.bytes += taken;
-        self.written.descriptors += count;
-        Ok(())
-    }
-
-    /// Appends the message of an iterator that has given another number of descriptors than its least: `count` are
-    /// written already, then come `more` and the rest.
-    #[cold]
-    fn push_unexpected(
-        &mut self,
-        level: c_int,
-        message_type: c_int,
-        mut count: usize,
-        mut more: Option<BorrowedFd<'a>>,
-        mut rest: impl Iterator<Item = BorrowedFd<'a>>,
-        max: usize,
-    ) -> Result<(), PushError> {
-        let layout = Layout::NATIVE;
-        while let Some(descriptor) = more {
-            let end = self.admit_descriptors(count + 1, max)?;
-            let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
-            write_slot(free.get_mut(end - SLOT..end).unwrap_or_default(), descriptor);
-            count += 1;
-            more = rest.next();
-        }
-        let len = self.admit_descriptors(count, max)?;
-        let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
-        let taken = layout.padded(len).min(free.len());
-        uninit::zeroed(free.get_mut(len..taken).unwrap_or_default());
-        let header = ControlHeader { cmsg_len: len as u64, level, message_type };
-        write_header(layout, header, free.get_mut(..layout.data_offset()).unwrap_or_default());
-        self.written.bytes += taken;
-        self.written.descriptors += count;
-        Ok(())
-    }
-
-    /// How long a message of so many descriptors more is, if it may be written and there is room for it.
-    #[inline]
-    fn admit_descriptors(&self, count: usize, max: usize) -> Result<usize, PushError> {
-        // The sum is exact where the first comparison says that it is small.
-        if count > max || self.written.descriptors.wrapping_add(count) > max {
-            // An iterator may claim more than there can be.
-            let count = self.written.descriptors.saturating_add(count);
-            return Err(PushError::TooManyDescriptors { count, max });
-        }
-        let payload = count.saturating_mul(SLOT);
-        match (Layout::NATIVE.len(payload), self.available()) {
-            (Some(len), available) if len <= available => Ok(len),
-            (Some(needed), available) => Err(PushError::BufferTooSmall { needed, available }),
-            (None, _) => Err(PushError::TooLong { payload }),
-        }
-    }
-}
-
-/// The size in bytes of a slot for a descriptor.
-#[cfg(sockets)]
-const SLOT: usize = size_of::<c_int>();
-
-#[cfg(sockets)]
-#[inline]
-fn write_slot(slot: &mut [MaybeUninit<u8>], descriptor: BorrowedFd<'_>) {
-    uninit::copy(&descriptor.as_raw_fd().to_ne_bytes(), slot);
-}
-
 /// Nothing that is written on this target is sent by this crate.
 #[cfg(not(sockets))]
 const fn is_unsafe_payload(_level: c_int, _message_type: c_int) -> bool {
@@ -419,7 +376,7 @@ const fn is_unsafe_payload(_level: c_int, _message_type: c_int) -> bool {
 }
 
 #[inline]
-fn write_header(layout: Layout, header: ControlHeader, bytes: &mut [MaybeUninit<u8>]) {
+pub(super) fn write_header(layout: Layout, header: ControlHeader, bytes: &mut [MaybeUninit<u8>]) {
     let written = layout.write_header(header, uninit::zeroed(bytes));
     debug_assert!(written, "the length was computed by this layout, and the bytes are its data offset");
 }

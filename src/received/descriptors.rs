@@ -1,4 +1,5 @@
 use super::DescriptorError;
+pub(super) use crate::control::SLOT;
 use crate::message::descriptor_number;
 use core::ffi::c_int;
 use core::fmt;
@@ -7,9 +8,6 @@ use core::iter::FusedIterator;
 use core::marker::PhantomData;
 use core::mem::needs_drop;
 use rustix::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
-
-/// The size of a slot in bytes.
-pub(super) const SLOT: usize = size_of::<c_int>();
 
 /// How a received descriptor is given out: [`BorrowedFd`] by a walk that looks, [`OwnedFd`] by one that takes.
 ///
