@@ -1,9 +1,9 @@
-//! Everything that travels beside the bytes of a socket: control messages, exact to the byte, over memory the caller
+//! Everything that travels beside the bytes of a socket: control messages, exact to the byte, over buffers the caller
 //! owns, with no allocation and no descriptor lost.
 //!
 //! A program that sends or receives with `sendmsg` and `recvmsg` can pass *ancillary data* beside the bytes: open
 //! descriptors and credentials over UNIX-domain sockets, and for every kind of socket whatever the system knows of a
-//! message. It lies in memory as a row of *control messages*, each a `struct cmsghdr` and a payload.
+//! message. It is a row of *control messages*, each a `struct cmsghdr` and a payload.
 //!
 //! # Sending and receiving
 //!
@@ -16,7 +16,7 @@
 //! # let (socket, peer) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
 //! # let (file, log) = rustix::pipe::pipe()?;
 //!
-//! // The room is a constant, the storage is on the stack, and the compiler knows that the descriptors outlive the buffer.
+//! // The size is a constant, the buffer is on the stack, and the compiler knows that the descriptors outlive the buffer.
 //! let mut space = ControlBuffer::<{ control_space!(ScmRights[2]) }>::new();
 //! let mut control = space.writer();
 //! control.push(ScmRights([file.as_fd(), log.as_fd()]))?;

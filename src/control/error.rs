@@ -89,12 +89,12 @@ impl Error for ControlError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PushError {
-    /// The buffer has no room left for the message.
+    /// The message does not fit into what is left of the buffer.
     BufferTooSmall {
-        /// The least room the message takes, in bytes: its `CMSG_LEN`. (Another message after it needs this one's
+        /// How many bytes the message takes at least: its `CMSG_LEN`. (Another message after it needs this one's
         /// `CMSG_SPACE`.)
         needed: usize,
-        /// The room that is left, in bytes.
+        /// How many bytes of the buffer are left.
         available: usize,
     },
     /// The payload is so long that the length of the message is more than `cmsg_len` or a `usize` can hold.

@@ -1,4 +1,4 @@
-//! Bytes to messages and back: reading any control buffer, writing one into the caller's memory.
+//! Bytes to messages and back: reading any control buffer, writing one into the caller's buffer.
 //!
 //! | type | what it is |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | [`ControlWriter`], [`PushError`] | appends messages; why one was not appended |
 //! | [`TranslateError`] | why the messages of another buffer were not appended |
 //! | [`ControlKind`], [`FixedPayload`], [`ListPayload`] | the numbers and the size of a kind of message |
-//! | [`ControlSliceMut`], [`ControlBuffer`] | memory to write to: the caller's, or aligned storage for a stack |
+//! | [`ControlSliceMut`], [`ControlBuffer`] | a control buffer to write to: the caller's bytes, or aligned storage for a stack |
 //! | [`control_space!`](crate::control_space), [`control_len!`](crate::control_len) | the room for a set of messages, as a constant |
 //!
 //! On a target without control messages of its own, all that speaks of the target's layout is absent: `new` of reader and

@@ -7,13 +7,13 @@ use core::mem::MaybeUninit;
 #[cfg(sockets)]
 use crate::platform::{is_scm_rights, is_unsafe_payload};
 
-/// Writes control messages one after the other into the caller's memory.
+/// Writes control messages one after the other into the caller's control buffer.
 ///
-/// The memory may be at any address, of any length, and uninitialised; no byte of it is skipped. A push does a fixed
+/// The buffer may be at any address, of any length, and uninitialised; no byte of it is skipped. A push does a fixed
 /// amount of work and touches only the bytes of its own message. Every byte up to [`used`](ControlWriter::used) is
 /// initialised: padding in and after a message is zero. A push that fails changes nothing.
 ///
-/// The lifetime is that of the memory and of every descriptor that was pushed: they stay borrowed for as long as the
+/// The lifetime is that of the buffer and of every descriptor that was pushed: they stay borrowed for as long as the
 /// writer lives, and only a writer can be sent.
 ///
 /// Source of truth: cmsg(3), RFC 3542 section 20.
@@ -29,12 +29,12 @@ use crate::platform::{is_scm_rights, is_unsafe_payload};
 /// ```
 pub struct ControlWriter<'a, A = Native> {
     /// Perhaps somebody's `&mut [u8]`: nothing uninitialised is written to it.
-    pub(super) memory: &'a mut [MaybeUninit<u8>],
+    pub(super) buffer: &'a mut [MaybeUninit<u8>],
     pub(super) written: Checkpoint,
     layout: A,
 }
 
-/// What is in a writer's memory.
+/// How far a writer has got: what is in its buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Checkpoint {
     /// The bytes of the messages, all initialised: a multiple of the header alignment, or all there are.
@@ -70,13 +70,13 @@ impl Payload<'_> {
         }
     }
 
-    /// Writes every byte of `memory`, which has as many as the payload.
+    /// Writes every byte of `place`, which has as many as the payload.
     #[inline]
-    fn write(&self, memory: &mut [MaybeUninit<u8>]) {
+    fn write(&self, place: &mut [MaybeUninit<u8>]) {
         match self {
-            Payload::Bytes(bytes) => uninit::copy(bytes, memory),
+            Payload::Bytes(bytes) => uninit::copy(bytes, place),
             Payload::Zeros(_) => {
-                uninit::zeroed(memory);
+                uninit::zeroed(place);
             }
         }
     }
@@ -91,15 +91,15 @@ impl<'a> ControlWriter<'a> {
     /// use ancillary::ControlWriter;
     /// use core::mem::MaybeUninit;
     ///
-    /// let mut memory = [const { MaybeUninit::uninit() }; 64];
-    /// assert_eq!(ControlWriter::new(&mut memory).available(), 64);
+    /// let mut buffer = [const { MaybeUninit::uninit() }; 64];
+    /// assert_eq!(ControlWriter::new(&mut buffer).available(), 64);
     /// ```
     #[inline]
-    pub fn new(memory: impl Into<ControlSliceMut<'a>>) -> Self {
-        Self::with_layout(Native, memory)
+    pub fn new(buffer: impl Into<ControlSliceMut<'a>>) -> Self {
+        Self::with_layout(Native, buffer)
     }
 
-    /// A writer without room: for a call that sends no control message.
+    /// A writer over an empty buffer: for a call that sends no control message.
     ///
     /// ```
     /// use ancillary::ControlWriter;
@@ -109,7 +109,7 @@ impl<'a> ControlWriter<'a> {
     /// ```
     #[inline]
     pub const fn empty() -> Self {
-        ControlWriter { memory: &mut [], written: Checkpoint::START, layout: Native }
+        ControlWriter { buffer: &mut [], written: Checkpoint::START, layout: Native }
     }
 }
 
@@ -129,10 +129,10 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// # Ok::<(), ancillary::PushError>(())
     /// ```
     #[inline]
-    pub fn with_layout(layout: A, memory: impl Into<ControlSliceMut<'a>>) -> Self {
+    pub fn with_layout(layout: A, buffer: impl Into<ControlSliceMut<'a>>) -> Self {
         // SAFETY: all that is written to it here is written as a `u8`.
-        let memory = unsafe { memory.into().into_uninit() };
-        ControlWriter { memory, written: Checkpoint::START, layout }
+        let buffer = unsafe { buffer.into().into_uninit() };
+        ControlWriter { buffer, written: Checkpoint::START, layout }
     }
 
     /// Returns a writer that goes on after the messages which `buffer` begins with: `used` bytes, as
@@ -184,8 +184,8 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
             end = offset + layout.layout().data_offset() + message.payload().len();
         }
         let mut writer = Self::with_layout(layout, buffer);
-        let padded = layout.layout().padded(end).min(writer.memory.len());
-        uninit::zeroed(writer.memory.get_mut(end..padded).unwrap_or_default());
+        let padded = layout.layout().padded(end).min(writer.buffer.len());
+        uninit::zeroed(writer.buffer.get_mut(end..padded).unwrap_or_default());
         writer.written.bytes = padded;
         Ok(writer)
     }
@@ -234,7 +234,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     pub fn reserve(&mut self, level: c_int, message_type: c_int, payload_len: usize) -> Result<&mut [u8], PushError> {
         self.refuse_unsafe_payload(level, message_type)?;
         let offset = self.append(level, message_type, Payload::Zeros(payload_len))?;
-        let payload = self.memory.get_mut(offset..offset + payload_len).unwrap_or_default();
+        let payload = self.buffer.get_mut(offset..offset + payload_len).unwrap_or_default();
         // SAFETY: these bytes have just been zeroed.
         Ok(unsafe { uninit::assume_init_mut(payload) })
     }
@@ -266,8 +266,8 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// ```
     #[inline]
     pub const fn available(&self) -> usize {
-        // What is written never exceeds the memory.
-        self.memory.len() - self.written.bytes
+        // What is written never exceeds the buffer.
+        self.buffer.len() - self.written.bytes
     }
 
     /// Forgets all messages. (What was borrowed stays borrowed.)
@@ -290,7 +290,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
     /// Example: [`with_layout`](Self::with_layout).
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        let written = self.memory.get(..self.written.bytes).unwrap_or(&[]);
+        let written = self.buffer.get(..self.written.bytes).unwrap_or(&[]);
         // SAFETY: `append` raises the number only after it has written every byte up to it: header and padding itself,
         // the payload through `Payload::write`.
         unsafe { uninit::assume_init(written) }
@@ -333,27 +333,27 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         Ok(())
     }
 
-    /// Appends a message and says where in the memory its payload begins. (`.ci/lemmas` has this once more.)
+    /// Appends a message and says where in the buffer its payload begins. (`.ci/lemmas` has this once more.)
     #[inline]
     fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();
         let Some(len) = layout.len(payload.len()) else { return Err(PushError::TooLong { payload: payload.len() }) };
-        let no_room = PushError::BufferTooSmall { needed: len, available: self.available() };
-        let Some((header, room)) = self.place(len) else { return Err(no_room) };
-        let taken = header.len() + room.len();
+        let too_small = PushError::BufferTooSmall { needed: len, available: self.available() };
+        let Some((header, rest)) = self.place(len) else { return Err(too_small) };
+        let taken = header.len() + rest.len();
         write_header(layout, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
-        payload.write(room.get_mut(..payload.len()).unwrap_or_default());
+        payload.write(rest.get_mut(..payload.len()).unwrap_or_default());
         let payload_offset = self.written.bytes + layout.data_offset();
         self.written.bytes += taken;
         Ok(payload_offset)
     }
 
     /// The place of a message of `len` bytes, its padding zeroed: for the header, and for the payload and the padding after
-    /// it. `None` if there is no room. `.ci/lemmas` has a model of this function.
+    /// it. `None` if it does not fit. `.ci/lemmas` has a model of this function.
     #[inline]
     pub(super) fn place(&mut self, len: usize) -> Option<Place<'_>> {
         let layout = self.layout.layout();
-        let free = self.memory.get_mut(self.written.bytes..).filter(|free| free.len() >= len)?;
+        let free = self.buffer.get_mut(self.written.bytes..).filter(|free| free.len() >= len)?;
         let padded = layout.padded(len);
         let message = if padded <= free.len() {
             let (message, _) = free.split_at_mut_checked(padded)?;

@@ -28,11 +28,11 @@ impl<'a> ControlWriter<'a> {
         let mut descriptors = descriptors.fuse();
         let expected = descriptors.size_hint().0;
         let len = self.admit_descriptors(expected, max)?;
-        let no_room = PushError::BufferTooSmall { needed: len, available: self.available() };
-        let Some((header, room)) = self.place(len) else { return Err(no_room) };
-        let taken = header.len() + room.len();
+        let too_small = PushError::BufferTooSmall { needed: len, available: self.available() };
+        let Some((header, rest_of_message)) = self.place(len) else { return Err(too_small) };
+        let taken = header.len() + rest_of_message.len();
         write_header(Layout::NATIVE, ControlHeader { cmsg_len: len as u64, level, message_type }, header);
-        let slots = room.get_mut(..expected * SLOT).unwrap_or_default().chunks_exact_mut(SLOT);
+        let slots = rest_of_message.get_mut(..expected * SLOT).unwrap_or_default().chunks_exact_mut(SLOT);
         let mut count = 0;
         for (slot, descriptor) in slots.zip(&mut descriptors) {
             write_slot(slot, descriptor);
@@ -62,13 +62,13 @@ impl<'a> ControlWriter<'a> {
         let layout = Layout::NATIVE;
         while let Some(descriptor) = more {
             let end = self.admit_descriptors(count + 1, max)?;
-            let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
+            let free = self.buffer.get_mut(self.written.bytes..).unwrap_or_default();
             write_slot(free.get_mut(end - SLOT..end).unwrap_or_default(), descriptor);
             count += 1;
             more = rest.next();
         }
         let len = self.admit_descriptors(count, max)?;
-        let free = self.memory.get_mut(self.written.bytes..).unwrap_or_default();
+        let free = self.buffer.get_mut(self.written.bytes..).unwrap_or_default();
         let taken = layout.padded(len).min(free.len());
         uninit::zeroed(free.get_mut(len..taken).unwrap_or_default());
         let header = ControlHeader { cmsg_len: len as u64, level, message_type };
@@ -78,7 +78,7 @@ impl<'a> ControlWriter<'a> {
         Ok(())
     }
 
-    /// How long a message of so many descriptors more is, if it may be written and there is room for it.
+    /// How long a message of so many descriptors more is, if it may be written and it fits.
     #[inline]
     fn admit_descriptors(&self, count: usize, max: usize) -> Result<usize, PushError> {
         // The sum is exact where the first comparison says that it is small.

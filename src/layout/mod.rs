@@ -16,7 +16,7 @@
 //! use ancillary::Layout;
 //!
 //! const ROOM: usize = match Layout::LINUX_64.space(4) {
-//!     Some(room) => room,
+//!     Some(space) => space,
 //!     None => panic!("known at compile time"),
 //! };
 //! assert_eq!(ROOM, 24);
@@ -52,7 +52,7 @@
 //!
 //! // A descriptor with the number 5, as a process of each machine has it in memory.
 //! let little = ByteOrder::Little;
-//! for (layout, sol_socket, length, payload_at, room) in [
+//! for (layout, sol_socket, length, payload_at, space) in [
 //!     (Layout::DARWIN, 0xffff, 16, 12, 16),
 //!     (Layout::BSD_ALIGN_8.with_byte_order(little), 0xffff, 20, 16, 24), // FreeBSD on amd64
 //!     (Layout::BSD_ALIGN_16.with_byte_order(little), 0xffff, 20, 16, 32), // NetBSD on aarch64
@@ -62,7 +62,7 @@
 //!     let mut writer = ControlWriter::with_layout(layout, &mut bytes);
 //!     writer.push_raw(sol_socket, 1, &5i32.to_le_bytes())?;
 //!     let written = writer.as_bytes();
-//!     assert_eq!((written[0], written[payload_at], written.len()), (length, 5, room));
+//!     assert_eq!((written[0], written[payload_at], written.len()), (length, 5, space));
 //!
 //!     let message = ControlMessages::with_layout(layout, written).next().unwrap()?;
 //!     assert_eq!((message.level(), message.message_type()), (sol_socket, 1));
@@ -324,7 +324,7 @@ impl Layout {
         }
     }
 
-    /// How much room in bytes a message with a payload of `payload_len` bytes takes in a control buffer, with the
+    /// How many bytes a message with a payload of `payload_len` bytes takes in a control buffer, with the
     /// padding after it.
     ///
     /// `None` if that is more than a `usize`, or a length field of this system, can hold. (The C macro wraps around.)
@@ -371,7 +371,7 @@ impl Layout {
     ///
     /// `cmsg_len` is as wide as the widest field, whatever the target: pass [`ControlHeader::cmsg_len`] as it was read.
     ///
-    /// `None` if there is no room for another header, if the message at `offset` claims less than its own header or
+    /// `None` if another header does not fit, if the message at `offset` claims less than its own header or
     /// more than the buffer has, or if `offset` is outside the buffer. The answer is always greater than `offset`, so a
     /// walk ends after at most `control_len / data_offset` steps. (Some systems' macro stays in place for ever at a
     /// length of 0.)
@@ -398,7 +398,7 @@ impl Layout {
         }
     }
 
-    /// The room in bytes that a whole set of messages takes, each with the padding after it: the sum of
+    /// How many bytes a whole set of messages takes, each with the padding after it: the sum of
     /// [`space`](Layout::space) over the payload lengths.
     ///
     /// `None` if it is more than a `usize` holds. [`control_space!`](crate::control_space) is this for the native
@@ -422,16 +422,16 @@ impl Layout {
         Some(sum)
     }
 
-    /// The room in bytes that a whole set of messages takes when the last one is not padded.
+    /// How many bytes a whole set of messages takes when the last one is not padded.
     ///
-    /// Linux fills what room there is: the padding after one descriptor can hold a second one on 64-bit systems. A
+    /// Linux fills all bytes there are: the padding after one descriptor can hold a second one on 64-bit systems. A
     /// buffer of this length admits no more than was asked for. [`control_len!`](crate::control_len) is this for the
     /// native layout and the messages' names.
     ///
     /// ```
     /// use ancillary::Layout;
     ///
-    /// // SCM_CREDENTIALS, then room for one descriptor and not two
+    /// // SCM_CREDENTIALS, then one descriptor and not two
     /// assert_eq!(Layout::LINUX_64.len_of_all(&[12, 4]), Some(52));
     /// assert_eq!(Layout::LINUX_64.len_of_all(&[]), Some(0));
     /// ```

@@ -63,7 +63,7 @@ impl Layout {
     /// it.
     ///
     /// The kernel reads all eight bytes as the length, so use [`LINUX_64`](Layout::LINUX_64) for what a system call
-    /// takes or gives, and this for a musl program's memory.
+    /// takes or gives, and this for what a musl program reads and writes itself.
     ///
     /// Source: musl `include/sys/socket.h`.
     ///

@@ -28,7 +28,7 @@ pub struct Incomplete {
     /// Whether control messages or descriptors were lost or cut (`MSG_CTRUNC`): because the control buffer was too short, or
     /// the table of descriptors was full, or a security module kept a descriptor back.
     ///
-    /// Linux reports all of these in the same way. If it left room for more
+    /// Linux reports all of these in the same way. If bytes of the buffer are left
     /// ([`control_len`](Self::control_len), [`control_capacity`](Self::control_capacity)), a longer buffer does not help.
     #[doc(alias = "MSG_CTRUNC")]
     pub control: bool,

@@ -201,7 +201,7 @@ impl fmt::Debug for RawMessages<'_> {
 /// Dropping this closes the descriptors of the messages that it has not yielded. Forgetting it leaks them.
 ///
 /// It yields `Err` once, and then ends, if the buffer holds something that is not a message. Descriptors in a message that
-/// claims more than there is are [`clamped`](Self::truncated_message), or closed.
+/// claims more than there is are those of [`truncated_message`](Self::truncated_message), or closed.
 ///
 /// Example: [`Received`](crate::Received).
 #[must_use = "dropping it closes every descriptor that arrived"]
@@ -242,7 +242,7 @@ impl<'r> TakeMessages<'r> {
         Some(unsafe { Message::of(message, self.owns) })
     }
 
-    /// The slots of the next message that the peer has sent descriptors in, a clamped one too. What the system has added is
+    /// The slots of the next message that the peer has sent descriptors in, a truncated one too. What the system has added is
     /// closed.
     #[inline]
     fn next_rights(&mut self) -> Option<DescriptorSlots<'r>> {

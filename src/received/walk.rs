@@ -13,7 +13,7 @@ pub(super) struct Walk<'r> {
     rest: &'r [MaybeUninit<u8>],
     total: usize,
     /// The message that claims more than there is, after its error was returned, with its header. Empty at any other time.
-    clamped: &'r [MaybeUninit<u8>],
+    truncated: &'r [MaybeUninit<u8>],
 }
 
 impl<'r> Walk<'r> {
@@ -22,7 +22,7 @@ impl<'r> Walk<'r> {
     /// `control` holds control messages that the system has written, every header and payload initialised.
     #[inline]
     pub(super) const unsafe fn new(control: &'r [MaybeUninit<u8>]) -> Self {
-        Walk { rest: control, total: control.len(), clamped: &[] }
+        Walk { rest: control, total: control.len(), truncated: &[] }
     }
 
     /// Where the next header is expected, in bytes from the start of the buffer.
@@ -31,16 +31,16 @@ impl<'r> Walk<'r> {
         self.total - self.rest.len()
     }
 
-    /// Whether no message is left, and no clamped one either.
+    /// Whether no message is left, and no truncated one either.
     #[inline]
     pub(super) const fn is_done(&self) -> bool {
-        self.rest.len() < NATIVE.data_offset() && self.clamped.is_empty()
+        self.rest.len() < NATIVE.data_offset() && self.truncated.is_empty()
     }
 
     /// After [`ControlError::LengthBeyondBuffer`], the message that claims too much, once.
     #[inline]
     pub(super) fn take_truncated(&mut self) -> Option<ControlMessage<'r>> {
-        let (header, payload) = core::mem::take(&mut self.clamped).split_at_checked(NATIVE.data_offset())?;
+        let (header, payload) = core::mem::take(&mut self.truncated).split_at_checked(NATIVE.data_offset())?;
         // SAFETY: this is where a message begins.
         let ControlHeader { level, message_type, .. } = unsafe { read_header(header) }?;
         // SAFETY: the system has cut this message where the buffer ends and written it up to there.
@@ -93,7 +93,7 @@ impl<'r> Iterator for Walk<'r> {
                 let error = length.error(NATIVE, self.offset(), self.rest.len());
                 let rest = core::mem::take(&mut self.rest);
                 if length.is_beyond(NATIVE) {
-                    self.clamped = rest;
+                    self.truncated = rest;
                 }
                 Some(Err(error))
             }
