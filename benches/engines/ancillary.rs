@@ -1,16 +1,27 @@
 //! This crate, as its documentation says.
 
+#[path = "ancillary/kept.rs"]
+mod kept;
+#[path = "ancillary/kinds.rs"]
+mod kinds;
+#[path = "ancillary/one_of_batch.rs"]
+mod one_of_batch;
+#[path = "ancillary/timestamp.rs"]
+mod timestamp;
+#[path = "ancillary/udp.rs"]
+mod udp;
+
 use ancillary::message::{IpPktinfo, IpTos, ScmCredentials, ScmRights, ScmRightsNumbers};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
 use ancillary::{
     ControlBuffer, ControlMessages, ControlWriter, PushError, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg,
 };
-use ancillary_benches::{BATCH, Credentials, DATA, Echo, Engine, mix, run};
+use ancillary_benches::{BATCH, Credentials, DATA, Echo, Engine, MOST, mix, run};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
 use std::mem::MaybeUninit;
 use std::net::UdpSocket;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 const ENGINE: Engine = Engine {
@@ -20,10 +31,23 @@ const ENGINE: Engine = Engine {
     }),
     pass_one: Some(pass::<1, { control_space!(ScmRights[1]) }>),
     pass_253: Some(pass::<253, { control_space!(ScmRights[253]) }>),
+    keep_253: Some(|from, to, descriptors, look| {
+        kept::keep::<[BorrowedFd<'static>; 253], { control_space!(ScmRights[253]) }>(from, to, descriptors, look)
+    }),
+    forward_28: Some(|from, to, descriptors, look| {
+        kept::keep::<[OwnedFd], { control_space!(ScmRights[28]) }>(from, to, descriptors, look)
+    }),
     batch: Some(batch),
     batch_with_control: Some(batch_with_control),
+    batch_of_one: Some(one_of_batch::batch_of_one),
+    udp: Some(|arriving| match arriving.count() {
+        1 => udp::udp::<1>(arriving),
+        _ => udp::udp::<MOST>(arriving),
+    }),
+    match_kinds: Some(kinds::match_kinds),
     echo: Some(echo),
-};
+}
+.of_this_program();
 
 fn read(bytes: &mut [u8]) -> u64 {
     let mut digest = 0;
@@ -93,7 +117,7 @@ fn batch(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
     let mut digest = 0;
     for _ in 0..turns {
         assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
-        digest = receive_batch(to, &mut slots, &mut rooms, digest);
+        digest = receive_batch(to, &mut slots, &mut rooms, (RecvFlags::empty(), BATCH), digest);
     }
     digest
 }
@@ -120,14 +144,20 @@ fn batch_with_control(from: &UdpSocket, to: &UdpSocket, turns: usize) -> u64 {
         let slot = |index: usize| SendSlot::new(&data[index], &controls[index]);
         let mut messages: [_; BATCH] = std::array::from_fn(slot);
         assert_eq!(sendmmsg(from, &mut messages, SendFlags::empty()), Ok(BATCH));
-        digest = receive_batch(to, &mut slots, &mut rooms, digest);
+        digest = receive_batch(to, &mut slots, &mut rooms, (RecvFlags::empty(), BATCH), digest);
     }
     digest
 }
 
-fn receive_batch(socket: &UdpSocket, slots: &mut [RecvSlot], rooms: &mut [RecvRoom<'_, '_>], mut digest: u64) -> u64 {
-    let received = recvmmsg(socket, slots, rooms, RecvFlags::empty(), None).expect("they were sent");
-    assert_eq!(received.len(), BATCH);
+fn receive_batch(
+    socket: &UdpSocket,
+    slots: &mut [RecvSlot],
+    rooms: &mut [RecvRoom<'_, '_>],
+    (flags, sent): (RecvFlags, usize),
+    mut digest: u64,
+) -> u64 {
+    let received = recvmmsg(socket, slots, rooms, flags, None).expect("they were sent");
+    assert_eq!(received.len(), sent);
     for message in received {
         let mark = message.find::<IpTos>().map_or(0, |tos| tos.expect("one byte").0);
         let first = message.data().first().map_or(0, |byte| u32::from(*byte));

@@ -1,8 +1,8 @@
 //! The `libc` crate's macros and functions. (Batches of datagrams would be C's to the letter.)
 
-use ancillary_benches::{Credentials, Engine, mix, run};
+use ancillary_benches::{Credentials, Engine, Look, mix, run};
 use std::mem::{MaybeUninit, zeroed};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::ptr;
 
@@ -11,8 +11,11 @@ const ENGINE: Engine = Engine {
     write: Some(write),
     pass_one: Some(pass::<1, 24>),
     pass_253: Some(pass::<253, 1032>),
+    keep_253: Some(|from, to, descriptors, look| keep::<_, 1032>(from, to, descriptors, look)),
+    forward_28: Some(keep::<_, 128>),
     ..Engine::NOTHING
-};
+}
+.of_this_program();
 
 const fn len(payload: usize) -> usize {
     // SAFETY: the macro computes.
@@ -136,6 +139,51 @@ fn pass<const COUNT: usize, const SPACE: usize>(
         }
     }
     closed
+}
+
+/// `T` is as large as a descriptor's number.
+fn keep<T: AsRawFd, const SPACE: usize>(from: &UnixStream, to: &UnixStream, descriptors: &[T], look: Look) -> usize {
+    let (mut data, mut control) = (b'd', Control([0; SPACE]));
+    let mut slice = libc::iovec { iov_base: (&raw mut data).cast(), iov_len: 1 };
+    let mut kept: Vec<OwnedFd> = Vec::new();
+    assert!(len(size_of_val(descriptors)) <= SPACE);
+    // SAFETY: every pointer is to something above, with its length, and there is room for so many; the kernel writes well-formed messages.
+    unsafe {
+        let mut header: libc::msghdr = zeroed();
+        header.msg_iov = &raw mut slice;
+        header.msg_iovlen = 1;
+        header.msg_control = (&raw mut control).cast();
+        header.msg_controllen = SPACE;
+        let message = libc::CMSG_FIRSTHDR(&header);
+        (*message).cmsg_level = libc::SOL_SOCKET;
+        (*message).cmsg_type = libc::SCM_RIGHTS;
+        (*message).cmsg_len = len(size_of_val(descriptors));
+        let numbers = libc::CMSG_DATA(message).cast::<RawFd>();
+        for (index, descriptor) in descriptors.iter().enumerate() {
+            numbers.add(index).write_unaligned(descriptor.as_raw_fd());
+        }
+        if libc::sendmsg(from.as_raw_fd(), &header, 0) != 1 {
+            return 0;
+        }
+        header.msg_controllen = SPACE;
+        if libc::recvmsg(to.as_raw_fd(), &mut header, libc::MSG_CMSG_CLOEXEC) != 1 {
+            return 0;
+        }
+        // What has arrived is owned, truncated or not.
+        let mut message = libc::CMSG_FIRSTHDR(&header);
+        while !message.is_null() {
+            if ((*message).cmsg_level, (*message).cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+                let data = libc::CMSG_DATA(message).cast::<RawFd>();
+                let arrived = ((*message).cmsg_len - len(0)) / size_of::<RawFd>();
+                kept.extend((0..arrived).map(|index| OwnedFd::from_raw_fd(data.add(index).read_unaligned())));
+            }
+            message = libc::CMSG_NXTHDR(&header, message);
+        }
+        if header.msg_flags & libc::MSG_CTRUNC != 0 {
+            return 0;
+        }
+    }
+    look(kept.as_ptr(), kept.len())
 }
 
 fn main() {

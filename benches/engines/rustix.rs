@@ -1,6 +1,6 @@
 //! rustix, making the system calls directly. Bytes that it has not received itself are read by `AncillaryDrain::parse`.
 
-use ancillary_benches::{Credentials, Engine, mix, run};
+use ancillary_benches::{Credentials, Engine, Look, mix, run};
 use rustix::cmsg_space;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{
@@ -9,7 +9,7 @@ use rustix::net::{
 };
 use rustix::process::{Gid, Pid, Uid};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, IntoRawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 const ENGINE: Engine = Engine {
@@ -17,8 +17,15 @@ const ENGINE: Engine = Engine {
     write: Some(write),
     pass_one: Some(pass::<1, { cmsg_space!(ScmRights(1)) }>),
     pass_253: Some(pass::<253, { cmsg_space!(ScmRights(253)) }>),
+    keep_253: Some(|from, to, descriptors, look| keep::<{ cmsg_space!(ScmRights(253)) }>(from, to, descriptors, look)),
+    // It takes a slice of borrows, which has to be made of what is owned.
+    forward_28: Some(|from, to, descriptors, look| {
+        let borrowed: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+        keep::<{ cmsg_space!(ScmRights(28)) }>(from, to, &borrowed, look)
+    }),
     ..Engine::NOTHING
-};
+}
+.of_this_program();
 
 fn read(bytes: &mut [u8]) -> u64 {
     let mut digest = 0;
@@ -89,6 +96,30 @@ fn pass<const COUNT: usize, const SPACE: usize>(
         _ => 0,
     });
     messages.sum()
+}
+
+fn keep<const SPACE: usize>(from: &UnixStream, to: &UnixStream, descriptors: &[BorrowedFd<'_>], look: Look) -> usize {
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return 0;
+    }
+    if sendmsg(from, &[IoSlice::new(b"d")], &mut control, SendFlags::empty()) != Ok(1) {
+        return 0;
+    }
+    let (mut data, mut space) = ([0], [MaybeUninit::uninit(); SPACE]);
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    match rustix::net::recvmsg(to, &mut [IoSliceMut::new(&mut data)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+        Ok(received) if !received.flags.contains(ReturnFlags::CTRUNC) => {}
+        _ => return 0,
+    }
+    let mut kept: Vec<OwnedFd> = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            kept.extend(descriptors);
+        }
+    }
+    look(kept.as_ptr(), kept.len())
 }
 
 fn main() {

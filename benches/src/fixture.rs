@@ -4,7 +4,8 @@ use crate::{BATCH, DATA};
 use ancillary::message::{IpPktinfo, IpTos};
 use ancillary::socket::set_delivery;
 use ancillary::{ControlBuffer, control_space, recvmsg};
-use rustix::io::{IoSliceMut, fcntl_dupfd_cloexec};
+use rustix::fs::fstat;
+use rustix::io::{FdFlags, IoSliceMut, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{RecvFlags, sockopt};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -32,6 +33,29 @@ pub fn files<const COUNT: usize>() -> io::Result<[BorrowedFd<'static>; COUNT]> {
     Ok(std::array::from_fn(|index| duplicates[index].as_fd()))
 }
 
+/// The same file under other numbers, owned.
+pub fn owned_files(count: usize) -> io::Result<Vec<OwnedFd>> {
+    let [file] = files()?;
+    (0..count).map(|_| file.try_clone_to_owned()).collect()
+}
+
+/// Says how many there are. What they are is left alone.
+pub extern "C" fn count(_: *const OwnedFd, len: usize) -> usize {
+    len
+}
+
+/// Says how many there are, and makes sure that each is [the file](files), close-on-exec.
+pub extern "C" fn look_at(descriptors: *const OwnedFd, len: usize) -> usize {
+    let device = |file: BorrowedFd<'_>| fstat(file).expect("an open file").st_rdev;
+    let file = std::fs::File::open("/dev/null").expect("it is there");
+    // SAFETY: so many descriptors are there, and open.
+    for descriptor in unsafe { std::slice::from_raw_parts(descriptors, len) } {
+        assert_eq!(device(descriptor.as_fd()), device(file.as_fd()), "it is what was sent");
+        assert!(fcntl_getfd(descriptor).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)));
+    }
+    len
+}
+
 /// A control buffer: messages of two descriptors and of credentials in turns.
 pub fn messages(count: usize) -> Vec<u8> {
     let number = |number: u32| number.to_ne_bytes();
@@ -42,12 +66,27 @@ pub fn messages(count: usize) -> Vec<u8> {
             0 => (1, [number(300), number(301)].concat()),
             _ => (2, [number(pid), number(uid), number(gid)].concat()),
         };
-        bytes.extend((16 + payload.len() as u64).to_ne_bytes());
-        bytes.extend([number(1), number(message_type)].concat());
-        bytes.extend(payload);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        push(&mut bytes, 1, message_type, &payload);
     }
     bytes
+}
+
+/// A control buffer: what Linux puts beside a datagram if it is asked for `IP_PKTINFO`, `IP_TOS`, `UDP_GRO` and
+/// `SO_TIMESTAMPNS`, in its order.
+pub fn messages_of_a_datagram() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    push(&mut bytes, 1, 35, &[1_795_838_400u64.to_ne_bytes(), 123_456_789u64.to_ne_bytes()].concat());
+    push(&mut bytes, 17, 104, &1200u32.to_ne_bytes());
+    push(&mut bytes, 0, 8, &[2, 0, 0, 0, 192, 0, 2, 1, 192, 0, 2, 7]);
+    push(&mut bytes, 0, 1, &[MARK]);
+    bytes
+}
+
+fn push(bytes: &mut Vec<u8>, level: u32, message_type: u32, payload: &[u8]) {
+    bytes.extend((16 + payload.len() as u64).to_ne_bytes());
+    bytes.extend([level.to_ne_bytes(), message_type.to_ne_bytes()].concat());
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
 }
 
 pub fn datagram_pair() -> io::Result<(UdpSocket, UdpSocket)> {
@@ -64,7 +103,7 @@ pub fn ask_for_control(socket: &UdpSocket) {
 }
 
 /// What the clients' datagrams are marked with: capable of congestion notification.
-const MARK: u8 = 2;
+pub const MARK: u8 = 2;
 
 /// A client and a server's socket. The client's part is the same for every rival.
 pub struct Echo {

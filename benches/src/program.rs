@@ -1,7 +1,10 @@
 //! The program of each rival.
 
-use crate::fixture::{Credentials, Echo, ask_for_control, datagram_pair, files, messages};
-use crate::{BATCH, Engine, Pass};
+use crate::fixture::{
+    Credentials, Echo, ask_for_control, count, datagram_pair, files, look_at, messages, messages_of_a_datagram,
+    owned_files,
+};
+use crate::{Arriving, BATCH, Engine, Keep, Look, Pass};
 use std::hint::black_box;
 use std::io;
 use std::mem::MaybeUninit;
@@ -36,7 +39,8 @@ fn measure(engine: &Engine) -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [what, operation, number, turns] = &arguments[..] else { panic!("{USAGE}") };
     let (Ok(number), Ok(turns)) = (number.parse(), turns.parse()) else { panic!("{USAGE}") };
-    let Some(mut repeat) = prepare(engine, operation, number)? else { return Ok(()) };
+    let checks = what == "check";
+    let Some(mut repeat) = prepare(engine, operation, number, checks)? else { return Ok(()) };
     match what.as_str() {
         "check" => {
             repeat(1);
@@ -63,8 +67,8 @@ fn open_descriptors() -> io::Result<usize> {
 /// Does an operation so many times, and gives the last result.
 type Repeat = Box<dyn FnMut(usize) -> u64>;
 
-/// `None` if the rival does not have the operation.
-fn prepare(engine: &Engine, operation: &str, number: usize) -> io::Result<Option<Repeat>> {
+/// `None` if the rival does not have the operation. If it `checks`, it looks at what arrives more closely than is counted.
+fn prepare(engine: &Engine, operation: &str, number: usize, checks: bool) -> io::Result<Option<Repeat>> {
     Ok(match operation {
         "nothing" => Some(Box::new(|turns| turns as u64)),
         "read" => engine.read.map(|read| {
@@ -93,6 +97,36 @@ fn prepare(engine: &Engine, operation: &str, number: usize) -> io::Result<Option
         },
         "pass" => match engine.pass_253 {
             Some(pass) => Some(passing(pass)?),
+            None => None,
+        },
+        "keep" => match engine.keep_253 {
+            Some(keep) => Some(keeping(keep, Box::new(files()?), checks)?),
+            None => None,
+        },
+        "forward" => match engine.forward_28 {
+            Some(keep) => Some(keeping(keep, owned_files(number)?.into_boxed_slice(), checks)?),
+            None => None,
+        },
+        "match" => engine.match_kinds.map(|read| {
+            let mut bytes = messages_of_a_datagram();
+            repeat(move || black_box(read)(black_box(&mut bytes)))
+        }),
+        "batch_of_one" => match engine.batch_of_one {
+            Some(batch) => {
+                let (here, there) = datagram_pair()?;
+                Some(Box::new(move |turns| batch(&here, &there, turns)))
+            }
+            None => None,
+        },
+        "udp" => match engine.udp {
+            Some(receive) => {
+                let mut arriving = Arriving::new(number, checks)?;
+                Some(Box::new(move |turns| {
+                    arriving.start(turns);
+                    receive(&mut arriving);
+                    arriving.digest()
+                }))
+            }
             None => None,
         },
         "batch" => match engine.batch {
@@ -128,6 +162,12 @@ fn passing<const COUNT: usize>(pass: Pass<COUNT>) -> io::Result<Repeat> {
     let (here, there) = UnixStream::pair()?;
     let files = files()?;
     Ok(repeat(move || black_box(pass)(&here, &there, black_box(&files)) as u64))
+}
+
+fn keeping<T: ?Sized + 'static>(keep: Keep<T>, files: Box<T>, checks: bool) -> io::Result<Repeat> {
+    let (here, there) = UnixStream::pair()?;
+    let look: Look = if checks { look_at } else { count };
+    Ok(repeat(move || black_box(keep)(&here, &there, black_box(&*files), black_box(look)) as u64))
 }
 
 /// How many bytes of a new stack have been written to.
