@@ -72,7 +72,8 @@ mod files {
 mod client {
     use crate::files;
     use ancillary::message::ScmRights;
-    use ancillary::{ControlBuffer, ControlWriter, control_len, control_space, recvmsg, sendmsg};
+    use ancillary::socket::{recvmsg, sendmsg};
+    use ancillary::{ControlBuffer, ControlWriter, control_len, control_space};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{IoSlice, IoSliceMut};
     use rustix::net::{RecvFlags, SendFlags, Shutdown, shutdown};

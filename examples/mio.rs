@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(target_os = "linux")]
 mod demonstration {
     use ancillary::message::ScmRights;
-    use ancillary::{ControlBuffer, control_len, control_space, recvmsg, sendmsg};
+    use ancillary::socket::{recvmsg, sendmsg};
+    use ancillary::{ControlBuffer, control_len, control_space};
     use mio::unix::SourceFd;
     use mio::{Events, Interest, Poll, Token};
     use rustix::fd::{AsFd, AsRawFd, OwnedFd};

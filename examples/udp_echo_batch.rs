@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod server {
     use ancillary::message::{IpTos, Ipv6Pktinfo, Ipv6Tclass, UdpGro, UdpSegment};
     use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-    use ancillary::{ControlBuffer, ControlWriter, Message, Received, control_space, recvmmsg, sendmmsg};
+    use ancillary::socket::{recvmmsg, sendmmsg};
+    use ancillary::{ControlBuffer, ControlWriter, Message, Received, control_space};
     use rustix::fd::OwnedFd;
     use rustix::io::{Errno, IoSlice, IoSliceMut};
     use rustix::net::sockopt::set_ipv6_v6only;
@@ -179,7 +180,8 @@ mod demonstration {
     use super::server;
     use ancillary::message::{IpTos, Ipv6Tclass, UdpSegment};
     use ancillary::socket::set_delivery;
-    use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg_addr};
+    use ancillary::socket::{recvmsg, sendmsg_addr};
+    use ancillary::{ControlBuffer, control_space};
     use rustix::io::{IoSlice, IoSliceMut};
     use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout};
     use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, getsockname};

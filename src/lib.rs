@@ -9,7 +9,8 @@
 //!
 //! ```
 //! use ancillary::message::ScmRights;
-//! use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
+//! use ancillary::{ControlBuffer, Message, control_space};
+//! use ancillary::socket::{recvmsg, sendmsg};
 //! use rustix::fd::{AsFd, OwnedFd};
 //! use rustix::io::{IoSlice, IoSliceMut};
 //! use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -62,8 +63,8 @@
 //! | [`platform`] | the target's own levels and types | none |
 //! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlBuffer`] | memory that may not have been written |
 //! | [`message`] | what the bytes mean: the traits, and the types of messages | one `unsafe trait`, and its implementations: socket options by number |
-//! | [`socket`] | the system calls: [`sendmsg`], prepared headers | the calls |
-//! | [`received`] | who owns what arrived: [`recvmsg`], [`Received`] | numbers that are descriptors, and the bytes they came in |
+//! | [`socket`] | the system calls: [`sendmsg`](socket::sendmsg), [`recvmsg`](socket::recvmsg), prepared headers | the calls |
+//! | [`received`] | who owns what arrived: [`Received`] | numbers that are descriptors, and the bytes they came in |
 //!
 //! # Promises
 //!
@@ -95,8 +96,31 @@
 //!
 //! # Names
 //!
-//! rustix's `net` has functions of the names `sendmsg`, `recvmsg` and others. With both `use ancillary::*` and
-//! `use rustix::net::*`, a name that both have is ambiguous (E0659): import the functions by name.
+//! rustix's `net` has functions of the names `sendmsg`, `recvmsg` and others. Those of this crate are in [`socket`], so that
+//! both crates can be imported whole:
+//!
+//! ```
+//! #![deny(ambiguous_glob_imports)]
+//! use ancillary::*;
+//! use rustix::net::*;
+//!
+//! # #[cfg(target_os = "linux")] {
+//! let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+//! socket::sendmsg(&here, &[IoSlice::new(b"data")], &ControlWriter::empty(), SendFlags::empty())?;
+//! let (mut data, mut control) = ([0; 4], [0; 64]);
+//! let received = socket::recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut control, RecvFlags::empty())?;
+//! assert_eq!(received.bytes(), 4);
+//! # }
+//! # Ok::<(), Errno>(())
+//! ```
+//!
+//! What its signatures name of rustix's is here under the same names: [`Errno`], [`IoSlice`], [`IoSliceMut`], [`SendFlags`],
+//! [`RecvFlags`], [`OwnedFd`] and others; the rest is in [`rustix`].
+//!
+//! # Errors
+//!
+//! With `std`, every error of this crate converts into a `std::io::Error`, so that `?` does it: what is wrong with a control
+//! buffer is `InvalidData`, what cannot be pushed `InvalidInput`, and a number of the system's stays that.
 #![no_std]
 #![warn(missing_debug_implementations, unreachable_pub)]
 // Nothing here may panic on input.
@@ -121,9 +145,14 @@ pub mod socket;
 pub use control::{ControlBuffer, ControlError, ControlMessage, ControlMessages, ControlWriter, PushError};
 pub use layout::Layout;
 #[cfg(sockets)]
-pub use received::{Incomplete, Message, Received, recvmmsg, recvmsg};
+pub use received::{Incomplete, Message, Received};
 #[cfg(sockets)]
-pub use socket::{sendmmsg, sendmsg, sendmsg_addr};
+#[doc(no_inline)]
+pub use rustix::{
+    fd::{AsFd, BorrowedFd, OwnedFd},
+    io::{Errno, IoSlice, IoSliceMut},
+    net::{RecvFlags, ReturnFlags, SendFlags, SocketAddrAny},
+};
 
 /// What must not compile, each case beside one that does.
 #[cfg(all(doctest, sockets))]

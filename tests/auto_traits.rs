@@ -8,7 +8,8 @@ use ancillary::received::{
     ReceivedWithData, TakeDescriptors, TakeMessages,
 };
 use ancillary::socket::{RecvMsgHdr, RecvRoom, RecvSlot, SendMsgHdr, SendSlot};
-use ancillary::{ControlBuffer, ControlWriter, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, ControlWriter};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
@@ -90,3 +91,16 @@ const _: fn(OwnedFd) -> Result<OwnedFd, Errno> = |socket| {
         first
     })
 };
+
+/// What borrows descriptors has nothing to do when it is dropped, so that its owner can be used as soon as it was used last.
+#[test]
+fn what_looks_has_no_destructor() {
+    use ancillary::received::{DescriptorSlots, Descriptors};
+    use std::mem::needs_drop;
+    use std::os::fd::{BorrowedFd, OwnedFd};
+
+    assert!(!needs_drop::<Descriptors<'static, BorrowedFd<'static>>>());
+    assert!(!needs_drop::<DescriptorSlots<'static, BorrowedFd<'static>>>());
+    assert!(!needs_drop::<ancillary::Message<'static, BorrowedFd<'static>>>());
+    assert!(needs_drop::<Descriptors<'static, OwnedFd>>());
+}

@@ -1,9 +1,10 @@
 //! The crate allocates nothing: while a thread is inside it, the global allocator aborts the process.
 
+use ancillary::control_space;
 use ancillary::message::ScmRights;
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
+use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlMessages, ControlWriter, Layout, Message};
-use ancillary::{control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
 use libtest_mimic::Arguments;
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
@@ -143,7 +144,7 @@ fn sending_and_receiving_a_batch() {
 fn the_rest() {
     use ancillary::control::ControlSliceMut;
     use ancillary::message::ScmCredentials;
-    use ancillary::sendmsg_addr;
+    use ancillary::socket::sendmsg_addr;
     use ancillary::socket::{SendMsgHdr, sendmsg_raw};
     use rustix::net::SocketAddrUnix;
     use std::fmt::Write;

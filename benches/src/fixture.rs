@@ -2,8 +2,9 @@
 
 use crate::{BATCH, DATA};
 use ancillary::message::{IpPktinfo, IpTos};
+use ancillary::socket::recvmsg;
 use ancillary::socket::set_delivery;
-use ancillary::{ControlBuffer, control_space, recvmsg};
+use ancillary::{ControlBuffer, control_space};
 use rustix::fs::fstat;
 use rustix::io::{FdFlags, IoSliceMut, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{RecvFlags, sockopt};

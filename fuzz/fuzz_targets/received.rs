@@ -19,7 +19,8 @@
 
 use ancillary::message::{DescriptorError, ScmCredentials, ScmRights, ScmRightsNumbers};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, recvmsg_raw};
-use ancillary::{ControlBuffer, ControlMessages, Layout, Message, Received, control_space, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, ControlMessages, Layout, Message, Received, control_space};
 use ancillary_fuzz::owning::{Kind, Model, look, walk};
 use ancillary_fuzz::table::{self, Open, file, open, set_of};
 use ancillary_fuzz::{Arithmetic, Memory, lines};

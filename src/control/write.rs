@@ -270,6 +270,16 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         self.buffer.len() - self.written.bytes
     }
 
+    /// How many bytes the buffer has: [`used`](Self::used) and [`available`](Self::available) together.
+    ///
+    /// ```
+    /// assert_eq!(ancillary::ControlWriter::new(&mut [0; 64][..]).capacity(), 64);
+    /// ```
+    #[inline]
+    pub const fn capacity(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Forgets all messages. (What was borrowed stays borrowed.)
     ///
     /// ```

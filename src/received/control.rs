@@ -52,7 +52,7 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::control::ControlSliceMut;
-    /// # use ancillary::recvmsg;
+    /// # use ancillary::socket::recvmsg;
     /// # use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// # rustix::io::write(&there, b"data")?;
@@ -111,7 +111,8 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::message::ScmRights;
-    /// # use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
+    /// # use ancillary::{ControlBuffer, Message, control_space};
+    /// # use ancillary::socket::{recvmsg, sendmsg};
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -144,7 +145,8 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::message::ScmRights;
-    /// # use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
+    /// # use ancillary::{ControlBuffer, control_space};
+    /// # use ancillary::socket::{recvmsg, sendmsg};
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -176,7 +178,8 @@ impl<'c> ReceivedControl<'c> {
     /// ```
     /// # #[cfg(target_os = "linux")] {
     /// use ancillary::message::ScmCredentials;
-    /// use ancillary::{ControlBuffer, control_space, recvmsg};
+    /// use ancillary::{ControlBuffer, control_space};
+    /// use ancillary::socket::recvmsg;
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::sockopt::set_socket_passcred;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
@@ -228,7 +231,8 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::message::ScmRights;
-    /// # use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
+    /// # use ancillary::{ControlBuffer, control_space};
+    /// # use ancillary::socket::{recvmsg, sendmsg};
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};

@@ -5,9 +5,8 @@ use core::ffi::c_int;
 use core::fmt;
 use core::hint::assert_unchecked;
 use core::iter::FusedIterator;
-use core::marker::PhantomData;
-use core::mem::needs_drop;
 use rustix::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use sealed::Rest;
 
 /// How a received descriptor is given out: [`BorrowedFd`] by a walk that looks, [`OwnedFd`] by one that takes.
 ///
@@ -18,16 +17,36 @@ impl Descriptor for OwnedFd {}
 impl Descriptor for BorrowedFd<'_> {}
 
 pub(super) mod sealed {
-    use super::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+    use super::{BorrowedFd, DescriptorSlots, FromRawFd, OwnedFd, RawFd, SLOT};
+    use core::fmt;
 
     pub trait Sealed: Sized {
+        /// The slots that were not walked. Those of descriptors that are owned have a destructor, and those of borrowed ones
+        /// have none, so that a look borrows for no longer than it is used.
+        type Rest<'m>: Rest<'m>;
+
         /// # Safety
         ///
         /// `number` is an open descriptor, for as long as a borrow lasts; if this is to own it, nothing else does.
         unsafe fn of_number(number: RawFd) -> Self;
     }
 
+    /// The part of a payload that was not walked.
+    pub trait Rest<'m> {
+        /// # Safety
+        ///
+        /// What [`DescriptorSlots::new`] asks for.
+        unsafe fn new(payload: &'m [u8]) -> Self;
+
+        fn payload(&self) -> &'m [u8];
+
+        /// The next slot's bytes: from here on it is the caller's.
+        fn next_slot(&mut self) -> Option<[u8; SLOT]>;
+    }
+
     impl Sealed for OwnedFd {
+        type Rest<'m> = OwnedRest<'m>;
+
         #[inline]
         unsafe fn of_number(number: RawFd) -> Self {
             // SAFETY: the caller promises that it is open and that nothing else owns it.
@@ -36,10 +55,67 @@ pub(super) mod sealed {
     }
 
     impl Sealed for BorrowedFd<'_> {
+        type Rest<'m> = &'m [u8];
+
         #[inline]
         unsafe fn of_number(number: RawFd) -> Self {
             // SAFETY: the caller promises that it is open for as long as the borrow lasts.
             unsafe { BorrowedFd::borrow_raw(number) }
+        }
+    }
+
+    impl<'m> Rest<'m> for &'m [u8] {
+        #[inline]
+        unsafe fn new(payload: &'m [u8]) -> Self {
+            payload
+        }
+
+        #[inline]
+        fn payload(&self) -> &'m [u8] {
+            self
+        }
+
+        #[inline]
+        fn next_slot(&mut self) -> Option<[u8; SLOT]> {
+            let (slot, rest) = self.split_first_chunk()?;
+            *self = rest;
+            Some(*slot)
+        }
+    }
+
+    /// Slots with descriptors that this owns.
+    pub struct OwnedRest<'m>(&'m [u8]);
+
+    impl<'m> Rest<'m> for OwnedRest<'m> {
+        #[inline]
+        unsafe fn new(payload: &'m [u8]) -> Self {
+            OwnedRest(payload)
+        }
+
+        #[inline]
+        fn payload(&self) -> &'m [u8] {
+            self.0
+        }
+
+        #[inline]
+        fn next_slot(&mut self) -> Option<[u8; SLOT]> {
+            self.0.next_slot()
+        }
+    }
+
+    impl Drop for OwnedRest<'_> {
+        /// Closes the descriptors that are left.
+        #[inline]
+        fn drop(&mut self) {
+            // SAFETY: the slots are what `new` was promised, and are walked here only.
+            let mut left = core::mem::ManuallyDrop::new(unsafe { DescriptorSlots::<OwnedFd>::new(self.0) });
+            left.by_ref().for_each(drop);
+        }
+    }
+
+    impl fmt::Debug for OwnedRest<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_tuple("OwnedRest").field(&self.0).finish()
         }
     }
 }
@@ -61,8 +137,7 @@ pub struct Descriptors<'m, F: Descriptor = OwnedFd>(DescriptorSlots<'m, F>);
 /// Otherwise like [`Descriptors`].
 pub struct DescriptorSlots<'m, F: Descriptor = OwnedFd> {
     /// The part of the payload that was not walked. The numbers in it that are not negative are what `F` takes.
-    payload: &'m [u8],
-    given: PhantomData<F>,
+    rest: F::Rest<'m>,
 }
 
 /// The descriptors of one message, or its slots if one of them holds none.
@@ -77,21 +152,22 @@ impl<'m, F: Descriptor> DescriptorSlots<'m, F> {
     /// The numbers in the whole slots of `payload` that are not negative are open descriptors, for as long as a borrow
     /// lasts; if `F` owns, nothing else owns them.
     #[inline]
-    pub(super) const unsafe fn new(payload: &'m [u8]) -> Self {
-        DescriptorSlots { payload, given: PhantomData }
+    pub(super) unsafe fn new(payload: &'m [u8]) -> Self {
+        // SAFETY: the caller's promise.
+        DescriptorSlots { rest: unsafe { F::Rest::new(payload) } }
     }
 
     /// # Safety
     ///
     /// No slot holds an error.
     #[inline]
-    pub(super) const unsafe fn without_errors(self) -> Descriptors<'m, F> {
+    pub(super) unsafe fn without_errors(self) -> Descriptors<'m, F> {
         Descriptors(self)
     }
 
     #[inline]
     pub(super) fn sorted(self) -> DescriptorsOrSlots<'m, F> {
-        if has_error(self.payload) {
+        if has_error(self.payload()) {
             DescriptorsOrSlots::Slots(self)
         } else {
             DescriptorsOrSlots::Descriptors(Descriptors(self))
@@ -109,15 +185,17 @@ impl<'m, F: Descriptor> DescriptorSlots<'m, F> {
     /// ```
     #[inline]
     pub fn remainder(&self) -> &'m [u8] {
-        self.payload.chunks_exact(SLOT).remainder()
+        self.payload().chunks_exact(SLOT).remainder()
     }
 
-    /// The next slot's bytes.
+    #[inline]
+    fn payload(&self) -> &'m [u8] {
+        self.rest.payload()
+    }
+
     #[inline]
     fn next_slot(&mut self) -> Option<[u8; SLOT]> {
-        let (slot, rest) = self.payload.split_first_chunk()?;
-        self.payload = rest;
-        Some(*slot)
+        self.rest.next_slot()
     }
 }
 
@@ -177,7 +255,7 @@ impl<F: Descriptor> Iterator for DescriptorSlots<'_, F> {
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let slots = self.payload.len() / SLOT;
+        let slots = self.payload().len() / SLOT;
         (slots, Some(slots))
     }
 }
@@ -206,26 +284,16 @@ impl<F: Descriptor> FusedIterator for DescriptorSlots<'_, F> {}
 impl<F: Descriptor> ExactSizeIterator for Descriptors<'_, F> {}
 impl<F: Descriptor> FusedIterator for Descriptors<'_, F> {}
 
-impl<F: Descriptor> Drop for DescriptorSlots<'_, F> {
-    /// Closes the descriptors that are left, if they are owned.
-    #[inline]
-    fn drop(&mut self) {
-        if needs_drop::<F>() {
-            self.for_each(drop);
-        }
-    }
-}
-
 impl<F: Descriptor> fmt::Debug for DescriptorSlots<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = self.payload.chunks_exact(SLOT).filter_map(|slot| slot.first_chunk().copied());
+        let numbers = self.payload().chunks_exact(SLOT).filter_map(|slot| slot.first_chunk().copied());
         f.debug_list().entries(numbers.map(descriptor_number)).finish()
     }
 }
 
 impl<F: Descriptor> fmt::Debug for Descriptors<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = self.0.payload.chunks_exact(SLOT).filter_map(|slot| slot.first_chunk().copied());
+        let numbers = self.0.payload().chunks_exact(SLOT).filter_map(|slot| slot.first_chunk().copied());
         f.debug_list().entries(numbers.map(c_int::from_ne_bytes)).finish()
     }
 }

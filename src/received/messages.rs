@@ -109,7 +109,8 @@ impl<'r> Messages<'r> {
     /// with every kind but `SCM_RIGHTS`, which it delivers whole or not at all.
     ///
     /// ```
-    /// # use ancillary::{ControlBuffer, recvmsg};
+    /// # use ancillary::ControlBuffer;
+    /// # use ancillary::socket::recvmsg;
     /// # use rustix::io::IoSliceMut;
     /// # use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

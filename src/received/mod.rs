@@ -92,7 +92,8 @@ use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 ///
 /// ```
 /// use ancillary::message::ScmRights;
-/// use ancillary::{ControlBuffer, Message, control_space, recvmsg, sendmsg};
+/// use ancillary::{ControlBuffer, Message, control_space};
+/// use ancillary::socket::{recvmsg, sendmsg};
 /// use rustix::fd::AsFd;
 /// use rustix::io::{IoSlice, IoSliceMut};
 /// use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -228,7 +229,7 @@ impl<'c> Received<'c> {
     ///
     /// ```
     /// use ancillary::control::ControlSliceMut;
-    /// use ancillary::recvmsg;
+    /// use ancillary::socket::recvmsg;
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     ///

@@ -79,7 +79,8 @@ use rustix::io::{Errno, IoSliceMut};
 /// [illumos]: https://illumos.org/man/3SOCKET/recvmsg
 ///
 /// ```
-/// use ancillary::{ControlBuffer, recvmsg};
+/// use ancillary::ControlBuffer;
+/// use ancillary::socket::recvmsg;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketFlags, SocketType, socketpair};
 ///

@@ -61,7 +61,8 @@ impl<'a> SendSlot<'a> {
     /// The same message with an address to send to.
     ///
     /// ```
-    /// use ancillary::{ControlWriter, sendmmsg, socket::SendSlot};
+    /// use ancillary::{ControlWriter, socket::SendSlot};
+    /// use ancillary::socket::sendmmsg;
     /// use rustix::io::IoSlice;
     /// use rustix::net::{AddressFamily, SendFlags, SocketAddrAny, SocketType, bind, getsockname, socket};
     /// use std::net::{Ipv4Addr, SocketAddrV4};
@@ -107,14 +108,14 @@ impl fmt::Debug for SendSlot<'_> {
 /// [`SendSlot::sent`] tells the bytes. If there are none, no call is made.
 ///
 /// Linux, Android, NetBSD and OpenBSD have a call of this name. [Elsewhere](crate::socket#who-makes-the-calls) it is a
-/// loop of [`sendmsg`](crate::sendmsg) with the same meaning.
+/// loop of [`sendmsg`](crate::socket::sendmsg) with the same meaning.
 ///
 /// # Errors
 ///
-/// Those of [`sendmsg`](crate::sendmsg), of the *first* message: none was sent then. An error of a later one ends the
+/// Those of [`sendmsg`](crate::socket::sendmsg), of the *first* message: none was sent then. An error of a later one ends the
 /// batch before it and is not returned; to get it, or to go on, call again with the rest: `&mut messages[sent..]`.
 ///
-/// As with [`sendmsg`](crate::sendmsg), a message without data sends no descriptors on a stream: it counts as sent, and
+/// As with [`sendmsg`](crate::socket::sendmsg), a message without data sends no descriptors on a stream: it counts as sent, and
 /// nothing arrives.
 ///
 /// Manual pages: [Linux], [NetBSD], [OpenBSD].
@@ -124,7 +125,8 @@ impl fmt::Debug for SendSlot<'_> {
 /// [OpenBSD]: https://man.openbsd.org/sendmmsg.2
 ///
 /// ```
-/// use ancillary::{ControlWriter, sendmmsg, socket::SendSlot};
+/// use ancillary::{ControlWriter, socket::SendSlot};
+/// use ancillary::socket::sendmmsg;
 /// use rustix::io::IoSlice;
 /// use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 ///
@@ -159,7 +161,7 @@ pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFla
 /// An array of these is what the system's call takes. What is in one is set anew by each call, from the
 /// [room](RecvRoom) of the same number: it need not be kept, but can be.
 ///
-/// Example: [`recvmmsg`](crate::recvmmsg).
+/// Example: [`recvmmsg`](crate::socket::recvmmsg).
 #[repr(transparent)]
 #[doc(alias = "mmsghdr")]
 pub struct RecvSlot {
@@ -215,11 +217,11 @@ impl fmt::Debug for RecvSlot {
 
 /// The flag with which a batch waits for its first message only: `MSG_WAITFORONE`.
 ///
-/// For [`recvmmsg`](crate::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
+/// For [`recvmmsg`](crate::socket::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
 ///
 /// ```
 /// use ancillary::control::ControlSliceMut;
-/// use ancillary::recvmmsg;
+/// use ancillary::socket::recvmmsg;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};

@@ -18,7 +18,8 @@ use rustix::io::Errno;
 /// # #[cfg(target_os = "linux")] {
 /// use ancillary::message::ScmCredentials;
 /// use ancillary::socket::set_delivery;
-/// use ancillary::{ControlBuffer, control_space, recvmsg};
+/// use ancillary::{ControlBuffer, control_space};
+/// use ancillary::socket::recvmsg;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 ///

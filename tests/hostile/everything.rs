@@ -10,8 +10,9 @@ use crate::pushes::{ENDS, Shared, indices, steps};
 use crate::rounds::{Random, happened, planted, rounds};
 use crate::tests;
 use crate::world::{QUIETLY, World, the_kernels_truncation};
+use ancillary::ControlWriter;
 use ancillary::socket::SendSlot;
-use ancillary::{ControlWriter, recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmmsg, sendmsg};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::RecvFlags;
 

@@ -4,7 +4,8 @@
 use crate::measure::{File, file_at};
 use ancillary::layout::ControlHeader;
 use ancillary::message::{ControlKind, ScmRights};
-use ancillary::{ControlMessages, ControlWriter, Layout, Message, Received, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlMessages, ControlWriter, Layout, Message, Received};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};

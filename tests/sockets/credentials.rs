@@ -3,7 +3,8 @@
 use crate::support::*;
 use crate::tests;
 use ancillary::message::{EncodeMessage, ScmCredentials, ScmRights};
-use ancillary::{ControlBuffer, Message, Received, control_space, sendmsg};
+use ancillary::socket::sendmsg;
+use ancillary::{ControlBuffer, Message, Received, control_space};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::sockopt::set_socket_passcred;

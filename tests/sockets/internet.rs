@@ -9,7 +9,8 @@ use ancillary::message::{
     UdpGro, UdpSegment,
 };
 use ancillary::socket::set_delivery;
-use ancillary::{ControlBuffer, Message, Received, control_space, recvmsg, sendmsg, sendmsg_addr};
+use ancillary::socket::{recvmsg, sendmsg, sendmsg_addr};
+use ancillary::{ControlBuffer, Message, Received, control_space};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags, SocketType};

@@ -2,7 +2,8 @@
 
 use crate::harness::{emulator, the_kernel_itself};
 use crate::support::{LIMIT, happens_in, is_compat, pair};
-use ancillary::{ControlWriter, sendmsg};
+use ancillary::ControlWriter;
+use ancillary::socket::sendmsg;
 use rustix::io::IoSlice;
 use rustix::net::{SendFlags, SocketType};
 use std::io::Error;

@@ -2,9 +2,10 @@
 
 use crate::support::*;
 use crate::tests;
+use ancillary::ControlWriter;
 use ancillary::control::ControlSliceMut;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, SendSlot, recvmsg_raw};
-use ancillary::{ControlWriter, recvmmsg, recvmsg, sendmmsg, sendmsg_addr};
+use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg_addr};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{
@@ -87,7 +88,7 @@ fn flags_reach_the_system() {
     let (data, control) = ([IoSlice::new(b"x")], ControlWriter::empty());
     assert_eq!(sendmsg_addr(&here, &address, &data, &control, SendFlags::OOB), Err(Errno::OPNOTSUPP));
     connect(&here, &address).unwrap();
-    assert_eq!(ancillary::sendmsg(&here, &data, &control, SendFlags::OOB), Err(Errno::OPNOTSUPP));
+    assert_eq!(ancillary::socket::sendmsg(&here, &data, &control, SendFlags::OOB), Err(Errno::OPNOTSUPP));
     let mut messages = [SendSlot::new(&data, &control)];
     assert_eq!(sendmmsg(&here, &mut messages, SendFlags::OOB), Err(Errno::OPNOTSUPP));
 }

@@ -5,7 +5,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlSliceMut;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
-use ancillary::{recvmmsg, recvmsg};
+use ancillary::socket::{recvmmsg, recvmsg};
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SocketType};

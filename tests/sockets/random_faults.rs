@@ -6,8 +6,9 @@
 
 use crate::support::*;
 use crate::tests;
+use ancillary::socket::recvmmsg;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, recvmsg_raw};
-use ancillary::{Message, Received, recvmmsg};
+use ancillary::{Message, Received};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;

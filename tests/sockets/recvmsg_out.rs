@@ -348,7 +348,6 @@ fn descriptors_are_taken_beside_the_data() {
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
     data[0] = b'd';
     assert_eq!(descriptors.len(), 1);
-    drop(descriptors);
     assert_eq!(take_all(&mut received).len(), 1);
     drop(received);
     assert_eq!(bytes[plan.header().payload_offset()..], *b"dATA");

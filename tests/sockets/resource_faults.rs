@@ -7,7 +7,8 @@ use crate::waiting::interrupted;
 use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot};
-use ancillary::{ControlBuffer, ControlWriter, Received, control_space, recvmmsg, recvmsg, sendmmsg};
+use ancillary::socket::{recvmmsg, recvmsg, sendmmsg};
+use ancillary::{ControlBuffer, ControlWriter, Received, control_space};
 use rustix::fd::{AsFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
@@ -162,14 +163,14 @@ fn a_refusal_for_the_length_of_one_message_sends_none() {
         let mut control = ControlWriter::new(memory.as_mut_slice());
         control.push(ScmRights(&descriptors)).unwrap();
         control.push_raw(999, 1, &vec![0; most - 64]).unwrap();
-        let fits = ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
+        let fits = ancillary::socket::sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(fits, if C_LIBRARY_COPIES { Err(Errno::NOMEM) } else { Ok(1) });
         let (mut room, mut data) = ([0xff; 128], [0; 1]);
         if fits.is_ok() {
             assert_eq!(take_all(&mut receive(&there, &mut data, &mut room)).len(), 1);
         }
         control.push_raw(999, 1, &[0; 40]).unwrap();
-        let refused = ancillary::sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
+        let refused = ancillary::socket::sendmsg(&here, &[IoSlice::new(b"x")], &control, SendFlags::empty());
         assert_eq!(refused, Err(if C_LIBRARY_COPIES || is_compat() { Errno::NOMEM } else { Errno::NOBUFS }));
         let nothing = receive_flags(&there, &mut data, &mut room, RecvFlags::DONTWAIT).map(|_| ());
         assert_eq!(nothing, Err(Errno::AGAIN));
@@ -242,8 +243,13 @@ fn a_signal_while_there_is_no_room_to_send() {
     for kind in TYPES {
         let (here, there) = pair(kind);
         let mut sent = 0;
-        while ancillary::sendmsg(&here, &[IoSlice::new(&[7; 512])], &ControlWriter::empty(), SendFlags::DONTWAIT)
-            .is_ok()
+        while ancillary::socket::sendmsg(
+            &here,
+            &[IoSlice::new(&[7; 512])],
+            &ControlWriter::empty(),
+            SendFlags::DONTWAIT,
+        )
+        .is_ok()
         {
             sent += 1;
         }

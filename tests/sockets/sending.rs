@@ -4,9 +4,8 @@ use crate::support::*;
 use crate::tests;
 use ancillary::control::StopReason;
 use ancillary::message::{SCM_MAX_FD, ScmCredentials, ScmRights};
-use ancillary::{
-    ControlBuffer, ControlMessages, ControlWriter, Layout, PushError, control_space, recvmsg, sendmsg, sendmsg_addr,
-};
+use ancillary::socket::{recvmsg, sendmsg, sendmsg_addr};
+use ancillary::{ControlBuffer, ControlMessages, ControlWriter, Layout, PushError, control_space};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketType};

@@ -3,7 +3,8 @@
 use crate::harness::{command, emulator, the_kernel_itself, with_a_limit};
 use ancillary::message::ScmRights;
 use ancillary::socket::{SendMsgHdr, sendmsg_raw};
-use ancillary::{ControlBuffer, ControlWriter, Incomplete, Layout, Received, control_space, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, ControlWriter, Incomplete, Layout, Received, control_space};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};

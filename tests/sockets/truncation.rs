@@ -5,7 +5,8 @@ use crate::tests;
 use ancillary::control::ControlSliceMut;
 use ancillary::message::{DecodeError, DescriptorError, ScmCredentials, ScmRights};
 use ancillary::socket::{RecvMsgHdr, recvmsg_raw};
-use ancillary::{ControlBuffer, Message, control_len, control_space, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, Message, control_len, control_space};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvFlags, SendFlags, SocketType};
@@ -238,7 +239,6 @@ fn padding_is_not_written_by_the_kernel() {
     let received = receive(&there, &mut [0], &mut room);
     let Some(Ok(Message::ScmRights(descriptors))) = received.messages().next() else { panic!() };
     assert_eq!((descriptors.len(), descriptors.remainder()), (1, &[][..]));
-    drop(descriptors);
     drop(received);
     let space = NATIVE.space(4).unwrap();
     assert!(room[NATIVE.len(4).unwrap()..].iter().all(|byte| *byte == 0xaa), "{:?}", &room[..space]);

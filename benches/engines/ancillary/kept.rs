@@ -1,7 +1,8 @@
 //! Descriptors that are kept.
 
+use ancillary::ControlBuffer;
 use ancillary::message::{LendFd, ScmRights};
-use ancillary::{ControlBuffer, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
 use ancillary_benches::Look;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};

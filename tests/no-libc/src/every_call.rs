@@ -7,7 +7,8 @@ mod platform;
 
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, set_delivery};
-use ancillary::{ControlBuffer, ControlWriter, control_space, recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::{ControlBuffer, ControlWriter, control_space};
 use core::time::Duration;
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};

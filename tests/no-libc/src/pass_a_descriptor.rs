@@ -8,7 +8,8 @@
 mod platform;
 
 use ancillary::message::ScmRights;
-use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, control_space};
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};

@@ -17,9 +17,10 @@ use ancillary::socket::{
     MsgHdr, MultishotMsgHdr, RecvMsgHdr, RecvOptions, RecvRoom, RecvSlot, RecvmsgOut, RecvmsgOutError, SendMsgHdr,
     SendSlot, recvmsg_raw, sendmsg_raw, set_delivery,
 };
+use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr};
 use ancillary::{
     ControlBuffer, ControlError, ControlMessage, ControlMessages, ControlWriter, Incomplete, Layout, Message,
-    PushError, Received, recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr,
+    PushError, Received,
 };
 use core::error::Error;
 use core::fmt::{Debug, Display};

@@ -6,7 +6,8 @@
 #![no_main]
 
 use ancillary::message::ScmRights;
-use ancillary::{ControlBuffer, control_space, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, control_space};
 use core::ffi::c_int;
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};

@@ -4,7 +4,8 @@
 
 use ancillary::message::ScmRights;
 use ancillary::socket::{SendMsgHdr, sendmsg_raw};
-use ancillary::{ControlBuffer, ControlWriter, control_space, recvmsg, sendmsg};
+use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::{ControlBuffer, ControlWriter, control_space};
 use rustix::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};

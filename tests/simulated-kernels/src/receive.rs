@@ -3,8 +3,9 @@
 use crate::kernel::table::is_closed_on_exec;
 use crate::kernel::{Connected, Delivery, kernel};
 use crate::model::expected;
+use ancillary::Received;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE, recvmsg_raw};
-use ancillary::{Received, recvmmsg, recvmsg};
+use ancillary::socket::{recvmmsg, recvmsg};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::RecvFlags;
 use std::mem::MaybeUninit;

@@ -5,7 +5,7 @@ use crate::internet::{arrived, bound, interface_of_loopback, there_is_gro};
 use crate::kernel::errors_of_closed_ports;
 use crate::tests;
 use ancillary::message::{IpPktinfo, IpTos, UdpGro, UdpSegment};
-use ancillary::sendmsg_addr;
+use ancillary::socket::sendmsg_addr;
 use rustix::net::SocketAddrAny;
 use std::net::{SocketAddrV4, UdpSocket};
 

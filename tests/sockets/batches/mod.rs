@@ -11,7 +11,8 @@ use crate::support::*;
 use ancillary::control::ControlSliceMut;
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-use ancillary::{ControlBuffer, ControlWriter, Message, control_len, control_space, recvmmsg, sendmmsg};
+use ancillary::socket::{recvmmsg, sendmmsg};
+use ancillary::{ControlBuffer, ControlWriter, Message, control_len, control_space};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{

@@ -141,7 +141,7 @@ fn without_data_a_stream_sends_nothing_and_counts_it() {
         let mut messages = [SendSlot::new(&data, &control)];
         assert_eq!(sendmmsg(&here, &mut messages, SendFlags::empty()), Ok(1));
         assert_eq!(messages[0].sent(), 0);
-        assert_eq!(ancillary::sendmsg(&here, &data, &control, SendFlags::empty()), Ok(0));
+        assert_eq!(ancillary::socket::sendmsg(&here, &data, &control, SendFlags::empty()), Ok(0));
         let mut room = [0xff; ROOM];
         for _ in 0..2 {
             let mut buffer = [0; 4];

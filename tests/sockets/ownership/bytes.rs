@@ -153,10 +153,9 @@ fn in_memory_that_was_not_written() {
     let mut space = ControlBuffer::<{ control_space!(ancillary::message::ScmRights[5]) }>::new();
     let mut data = [0];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = ancillary::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
+    let mut received = ancillary::socket::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
     let Some(Ok(Message::ScmRights(mut descriptors))) = received.messages().next() else { panic!() };
     let number = descriptors.next().unwrap().as_raw_fd();
-    drop(descriptors);
     let len = received.control_len();
     assert_eq!(received.control_bytes(), &rights_of(&[number])[..len]);
 }

@@ -53,8 +53,13 @@ fn what_was_not_looked_at_is_closed() {
     let (mut data, mut control) = ([0; 4], [0; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
     drop(
-        ancillary::recvmsg(&there, &mut slices, &mut control, RecvOptions::from(CLOEXEC_ON_RECEIVE).inheritable())
-            .unwrap(),
+        ancillary::socket::recvmsg(
+            &there,
+            &mut slices,
+            &mut control,
+            RecvOptions::from(CLOEXEC_ON_RECEIVE).inheritable(),
+        )
+        .unwrap(),
     );
     assert_closed(&files);
 }
@@ -290,7 +295,7 @@ fn without_room_nothing_is_owned() {
     there.deliver(message);
     let mut data = [0; 16];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let received = ancillary::recvmsg(
+    let received = ancillary::socket::recvmsg(
         &there,
         &mut slices,
         ControlSliceMut::none(),
