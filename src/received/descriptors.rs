@@ -17,7 +17,7 @@ impl Descriptor for OwnedFd {}
 impl Descriptor for BorrowedFd<'_> {}
 
 pub(super) mod sealed {
-    use super::{BorrowedFd, DescriptorSlots, FromRawFd, OwnedFd, RawFd, SLOT};
+    use super::{BorrowedFd, FromRawFd, OwnedFd, RawFd, SLOT, descriptor_number};
     use core::fmt;
 
     pub trait Sealed: Sized {
@@ -107,9 +107,11 @@ pub(super) mod sealed {
         /// Closes the descriptors that are left.
         #[inline]
         fn drop(&mut self) {
-            // SAFETY: the slots are what `new` was promised, and are walked here only.
-            let mut left = core::mem::ManuallyDrop::new(unsafe { DescriptorSlots::<OwnedFd>::new(self.0) });
-            left.by_ref().for_each(drop);
+            while let Some(slot) = self.next_slot() {
+                // SAFETY: the number is not negative, so it is what `new` was promised; it was not given out.
+                let owned = descriptor_number(slot).map(|number| unsafe { OwnedFd::of_number(number) });
+                drop(owned);
+            }
         }
     }
 
