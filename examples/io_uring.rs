@@ -72,7 +72,8 @@ mod files {
 mod client {
     use crate::files;
     use ancillary::message::ScmRights;
-    use ancillary::socket::{recvmsg, sendmsg};
+    use ancillary::received::recvmsg;
+    use ancillary::socket::sendmsg;
     use ancillary::{ControlBuffer, ControlWriter, control_len, control_space};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{IoSlice, IoSliceMut};

@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(target_os = "linux")]
 mod demonstration {
     use ancillary::message::ScmRights;
-    use ancillary::socket::{recvmsg, sendmsg};
+    use ancillary::received::recvmsg;
+    use ancillary::socket::sendmsg;
     use ancillary::{ControlBuffer, control_len, control_space};
     use mio::unix::SourceFd;
     use mio::{Events, Interest, Poll, Token};

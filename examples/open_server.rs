@@ -64,7 +64,8 @@ usage: open_server [PATH]              start a server, ask it for PATH and for t
 #[cfg(target_os = "linux")]
 mod protocol {
     use ancillary::message::{ScmCredentials, ScmRights};
-    use ancillary::socket::{recvmsg, sendmsg};
+    use ancillary::received::recvmsg;
+    use ancillary::socket::sendmsg;
     use ancillary::{ControlBuffer, ControlWriter, control_len, control_space};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{Errno, IoSlice, IoSliceMut};

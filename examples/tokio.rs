@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 #[cfg(target_os = "linux")]
 mod demonstration {
     use ancillary::message::ScmRights;
-    use ancillary::socket::{recvmsg, sendmsg};
+    use ancillary::received::recvmsg;
+    use ancillary::socket::sendmsg;
     use ancillary::{ControlBuffer, control_len, control_space};
     use rustix::fd::{AsFd, OwnedFd};
     use rustix::io::{IoSlice, IoSliceMut};

@@ -33,8 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(target_os = "linux")]
 mod server {
     use ancillary::message::{IpTos, Ipv6Pktinfo, Ipv6Tclass, UdpGro, UdpSegment};
+    use ancillary::received::recvmmsg;
+    use ancillary::socket::sendmmsg;
     use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE, set_delivery};
-    use ancillary::socket::{recvmmsg, sendmmsg};
     use ancillary::{ControlBuffer, ControlWriter, Message, Received, control_space};
     use rustix::fd::OwnedFd;
     use rustix::io::{Errno, IoSlice, IoSliceMut};
@@ -179,8 +180,9 @@ mod server {
 mod demonstration {
     use super::server;
     use ancillary::message::{IpTos, Ipv6Tclass, UdpSegment};
+    use ancillary::received::recvmsg;
+    use ancillary::socket::sendmsg_addr;
     use ancillary::socket::set_delivery;
-    use ancillary::socket::{recvmsg, sendmsg_addr};
     use ancillary::{ControlBuffer, control_space};
     use rustix::io::{IoSlice, IoSliceMut};
     use rustix::net::sockopt::{Timeout, set_socket_recv_buffer_size, set_socket_timeout};

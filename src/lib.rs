@@ -10,7 +10,8 @@
 //! ```
 //! use ancillary::message::ScmRights;
 //! use ancillary::{ControlBuffer, Message, control_space};
-//! use ancillary::socket::{recvmsg, sendmsg};
+//! use ancillary::received::recvmsg;
+//! use ancillary::socket::sendmsg;
 //! use rustix::fd::{AsFd, OwnedFd};
 //! use rustix::io::{IoSlice, IoSliceMut};
 //! use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -63,8 +64,8 @@
 //! | [`platform`] | the target's own levels and types | none |
 //! | [`control`] | bytes to messages and back: [`ControlMessages`], [`ControlWriter`], [`ControlBuffer`] | memory that may not have been written |
 //! | [`message`] | what the bytes mean: the traits, and the types of messages | one `unsafe trait`, and its implementations: socket options by number |
-//! | [`socket`] | the system calls: [`sendmsg`](socket::sendmsg), [`recvmsg`](socket::recvmsg), prepared headers | the calls |
-//! | [`received`] | who owns what arrived: [`Received`] | numbers that are descriptors, and the bytes they came in |
+//! | [`socket`] | the system calls: [`sendmsg`](socket::sendmsg), prepared headers | the calls |
+//! | [`received`] | who owns what arrived: [`recvmsg`](received::recvmsg), [`Received`] | numbers that are descriptors, and the bytes they came in |
 //!
 //! # Promises
 //!
@@ -96,8 +97,8 @@
 //!
 //! # Names
 //!
-//! rustix's `net` has functions of the names `sendmsg`, `recvmsg` and others. Those of this crate are in [`socket`], so that
-//! both crates can be imported whole:
+//! rustix's `net` has functions of the names `sendmsg`, `recvmsg` and others. Those of this crate are in [`socket`] and
+//! [`received`], so that both crates can be imported whole:
 //!
 //! ```
 //! #![deny(ambiguous_glob_imports)]
@@ -108,7 +109,7 @@
 //! let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
 //! socket::sendmsg(&here, &[IoSlice::new(b"data")], &ControlWriter::empty(), SendFlags::empty())?;
 //! let (mut data, mut control) = ([0; 4], [0; 64]);
-//! let received = socket::recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut control, RecvFlags::empty())?;
+//! let received = received::recvmsg(&there, &mut [IoSliceMut::new(&mut data)], &mut control, RecvFlags::empty())?;
 //! assert_eq!(received.bytes(), 4);
 //! # }
 //! # Ok::<(), Errno>(())

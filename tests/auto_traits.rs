@@ -3,18 +3,20 @@
 #![cfg(sockets)]
 
 use ancillary::control::{ControlMessages, ControlSliceMut};
+use ancillary::received::recvmsg;
 use ancillary::received::{
     DescriptorSlots, Descriptors, Message, Messages, RawMessages, Received, ReceivedBatch, ReceivedControl,
     ReceivedWithData, TakeDescriptors, TakeMessages,
 };
+use ancillary::socket::sendmsg;
 use ancillary::socket::{RecvMsgHdr, RecvRoom, RecvSlot, SendMsgHdr, SendSlot};
-use ancillary::socket::{recvmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlWriter};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};
-use static_assertions::{assert_impl_all, assert_not_impl_any};
+use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
 use std::future::{Future, ready};
+use std::mem::needs_drop;
 
 assert_impl_all!(ControlBuffer<64>: Send, Sync);
 assert_impl_all!(ControlSliceMut<'static>: Send, Sync);
@@ -92,15 +94,8 @@ const _: fn(OwnedFd) -> Result<OwnedFd, Errno> = |socket| {
     })
 };
 
-/// What borrows descriptors has nothing to do when it is dropped, so that its owner can be used as soon as it was used last.
-#[test]
-fn what_looks_has_no_destructor() {
-    use ancillary::received::{DescriptorSlots, Descriptors};
-    use std::mem::needs_drop;
-    use std::os::fd::{BorrowedFd, OwnedFd};
-
-    assert!(!needs_drop::<Descriptors<'static, BorrowedFd<'static>>>());
-    assert!(!needs_drop::<DescriptorSlots<'static, BorrowedFd<'static>>>());
-    assert!(!needs_drop::<ancillary::Message<'static, BorrowedFd<'static>>>());
-    assert!(needs_drop::<Descriptors<'static, OwnedFd>>());
-}
+// What borrows descriptors has nothing to do when it is dropped, so that its owner can be used as soon as it was used last.
+const_assert!(!needs_drop::<Descriptors<'static, BorrowedFd<'static>>>());
+const_assert!(!needs_drop::<DescriptorSlots<'static, BorrowedFd<'static>>>());
+const_assert!(!needs_drop::<Message<'static, BorrowedFd<'static>>>());
+const_assert!(needs_drop::<Descriptors<'static>>());

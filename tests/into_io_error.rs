@@ -83,7 +83,7 @@ mod sockets {
     use super::*;
     use ancillary::control::ControlSliceMut;
     use ancillary::message::DescriptorError;
-    use ancillary::socket::recvmsg;
+    use ancillary::received::recvmsg;
     use rustix::net::RecvFlags;
     use std::os::unix::net::UnixDatagram;
 

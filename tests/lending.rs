@@ -3,7 +3,8 @@
 #![cfg(sockets)]
 
 use ancillary::message::{ControlKind, LendFd, SCM_MAX_FD, ScmRights, ScmRightsNumbers};
-use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::{ControlBuffer, ControlMessages, ControlWriter, Layout, Message, PushError, control_space};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{IoSlice, IoSliceMut};

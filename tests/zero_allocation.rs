@@ -2,8 +2,9 @@
 
 use ancillary::control_space;
 use ancillary::message::ScmRights;
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{sendmmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlMessages, ControlWriter, Layout, Message};
 use libtest_mimic::Arguments;
 use rustix::fd::AsFd;

@@ -12,8 +12,9 @@ mod timestamp;
 mod udp;
 
 use ancillary::message::{IpPktinfo, IpTos, ScmCredentials, ScmRights, ScmRightsNumbers};
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{sendmmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlMessages, ControlWriter, PushError, control_space};
 use ancillary_benches::{BATCH, Credentials, DATA, Echo, Engine, MOST, mix, run};
 use rustix::io::{IoSlice, IoSliceMut};

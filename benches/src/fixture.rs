@@ -2,7 +2,7 @@
 
 use crate::{BATCH, DATA};
 use ancillary::message::{IpPktinfo, IpTos};
-use ancillary::socket::recvmsg;
+use ancillary::received::recvmsg;
 use ancillary::socket::set_delivery;
 use ancillary::{ControlBuffer, control_space};
 use rustix::fs::fstat;

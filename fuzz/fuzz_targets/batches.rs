@@ -18,8 +18,9 @@ compile_error!("the model is Linux's, of 64-bit processes");
 
 use ancillary::message::{ScmCredentials, ScmRights};
 use ancillary::received::ReceivedWithData;
+use ancillary::received::recvmmsg;
+use ancillary::socket::sendmmsg;
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, WAIT_FOR_ONE};
-use ancillary::socket::{recvmmsg, sendmmsg};
 use ancillary::{ControlBuffer, ControlWriter, Message, control_space};
 use ancillary_fuzz::kernel::{Attached, Kind, Queue, Room, Sender, Way, Written};
 use ancillary_fuzz::table::{self, File, Open, file, open, set_of};

@@ -21,7 +21,7 @@
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("the model is Linux's, of 64-bit processes");
 
-use ancillary::socket::recvmsg;
+use ancillary::received::recvmsg;
 use ancillary::socket::{SendMsgHdr, sendmsg_raw};
 use ancillary::{ControlMessages, Layout};
 use ancillary_fuzz::kernel::{Attached, Kind, Privileges, Queue, Room, Sender, Verdict, Way};

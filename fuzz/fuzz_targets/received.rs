@@ -18,8 +18,9 @@
 #![no_main]
 
 use ancillary::message::{DescriptorError, ScmCredentials, ScmRights, ScmRightsNumbers};
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvOptions, recvmsg_raw};
-use ancillary::socket::{recvmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlMessages, Layout, Message, Received, control_space};
 use ancillary_fuzz::owning::{Kind, Model, look, walk};
 use ancillary_fuzz::table::{self, Open, file, open, set_of};

@@ -343,7 +343,7 @@ impl<'a, A: LayoutChoice> ControlWriter<'a, A> {
         Ok(())
     }
 
-    /// Appends a message and says where in the buffer its payload begins. (`.ci/lemmas` has this once more.)
+    /// Appends a message and says where in the buffer its payload begins. `.ci/lemmas` has a model of this function.
     #[inline]
     fn append(&mut self, level: c_int, message_type: c_int, payload: Payload<'_>) -> Result<usize, PushError> {
         let layout = self.layout.layout();

@@ -13,14 +13,14 @@ use rustix::net::RecvFlags;
 ///
 /// Every room is used as if for the first time, whatever the call before has left in it, and every descriptor that
 /// arrives is owned by the result, whether the caller looks at its message or not. They are close-on-exec, unless the
-/// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made. Sockets of [other families](crate::socket::recvmsg#sockets-of-other-families) are received
-/// from as with [`recvmsg`](crate::socket::recvmsg): a packet capture receives with [`RecvOptions::inheritable`].
+/// [`RecvOptions`] say otherwise. If there is no slot or no room, no call is made. Sockets of [other families](crate::received::recvmsg#sockets-of-other-families) are received
+/// from as with [`recvmsg`](crate::received::recvmsg): a packet capture receives with [`RecvOptions::inheritable`].
 ///
 /// It is a call for datagrams. The end of a stream is a message without data, and fills one room after the other. With
 /// `MSG_PEEK`, each room gets the first message again (and on Linux descriptors of its own).
 ///
 /// Linux, Android, NetBSD and OpenBSD have a call of this name. [Elsewhere](crate::socket#who-makes-the-calls) it is a
-/// loop of [`recvmsg`](crate::socket::recvmsg) with the same meaning, on FreeBSD too, where the C library's own looks at the
+/// loop of [`recvmsg`](crate::received::recvmsg) with the same meaning, on FreeBSD too, where the C library's own looks at the
 /// timeout before the first message only.
 ///
 /// # Waiting
@@ -33,7 +33,7 @@ use rustix::net::RecvFlags;
 ///
 /// # Errors
 ///
-/// Those of [`recvmsg`](crate::socket::recvmsg), of the *first* message: nothing was received then, and nothing is owned. An
+/// Those of [`recvmsg`](crate::received::recvmsg), of the *first* message: nothing was received then, and nothing is owned. An
 /// error of a later one ends the batch before it. Where the call is the system's, the socket keeps it: `poll` says
 /// `POLLERR`, and the next call returns it (on a stream, the first that finds no more data), unless another error comes
 /// between. Where it is a loop, [`ReceivedBatch::error`] tells it.
@@ -57,7 +57,7 @@ use rustix::net::RecvFlags;
 /// use ancillary::message::ScmCredentials;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE, set_delivery};
 /// use ancillary::{ControlBuffer, control_space};
-/// use ancillary::socket::recvmmsg;
+/// use ancillary::received::recvmmsg;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 ///

@@ -52,7 +52,7 @@ impl<'c> ReceivedControl<'c> {
     ///
     /// ```
     /// # use ancillary::control::ControlSliceMut;
-    /// # use ancillary::socket::recvmsg;
+    /// # use ancillary::received::recvmsg;
     /// # use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     /// # rustix::io::write(&there, b"data")?;
@@ -112,7 +112,8 @@ impl<'c> ReceivedControl<'c> {
     /// ```
     /// # use ancillary::message::ScmRights;
     /// # use ancillary::{ControlBuffer, Message, control_space};
-    /// # use ancillary::socket::{recvmsg, sendmsg};
+    /// # use ancillary::received::recvmsg;
+    /// # use ancillary::socket::sendmsg;
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -146,7 +147,8 @@ impl<'c> ReceivedControl<'c> {
     /// ```
     /// # use ancillary::message::ScmRights;
     /// # use ancillary::{ControlBuffer, control_space};
-    /// # use ancillary::socket::{recvmsg, sendmsg};
+    /// # use ancillary::received::recvmsg;
+    /// # use ancillary::socket::sendmsg;
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -179,7 +181,7 @@ impl<'c> ReceivedControl<'c> {
     /// # #[cfg(target_os = "linux")] {
     /// use ancillary::message::ScmCredentials;
     /// use ancillary::{ControlBuffer, control_space};
-    /// use ancillary::socket::recvmsg;
+    /// use ancillary::received::recvmsg;
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::sockopt::set_socket_passcred;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
@@ -232,7 +234,8 @@ impl<'c> ReceivedControl<'c> {
     /// ```
     /// # use ancillary::message::ScmRights;
     /// # use ancillary::{ControlBuffer, control_space};
-    /// # use ancillary::socket::{recvmsg, sendmsg};
+    /// # use ancillary::received::recvmsg;
+    /// # use ancillary::socket::sendmsg;
     /// # use rustix::fd::AsFd;
     /// # use rustix::io::{IoSlice, IoSliceMut};
     /// # use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};

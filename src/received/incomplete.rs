@@ -5,7 +5,7 @@ use core::fmt;
 /// What did not arrive of a message.
 ///
 /// ```
-/// use ancillary::socket::recvmsg;
+/// use ancillary::received::recvmsg;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 ///

@@ -110,7 +110,7 @@ impl<'r> Messages<'r> {
     ///
     /// ```
     /// # use ancillary::ControlBuffer;
-    /// # use ancillary::socket::recvmsg;
+    /// # use ancillary::received::recvmsg;
     /// # use rustix::io::IoSliceMut;
     /// # use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     /// # let (here, there) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;

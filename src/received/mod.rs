@@ -93,7 +93,8 @@ use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketAddrAny};
 /// ```
 /// use ancillary::message::ScmRights;
 /// use ancillary::{ControlBuffer, Message, control_space};
-/// use ancillary::socket::{recvmsg, sendmsg};
+/// use ancillary::received::recvmsg;
+/// use ancillary::socket::sendmsg;
 /// use rustix::fd::AsFd;
 /// use rustix::io::{IoSlice, IoSliceMut};
 /// use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
@@ -229,7 +230,7 @@ impl<'c> Received<'c> {
     ///
     /// ```
     /// use ancillary::control::ControlSliceMut;
-    /// use ancillary::socket::recvmsg;
+    /// use ancillary::received::recvmsg;
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
     ///

@@ -80,7 +80,7 @@ use rustix::io::{Errno, IoSliceMut};
 ///
 /// ```
 /// use ancillary::ControlBuffer;
-/// use ancillary::socket::recvmsg;
+/// use ancillary::received::recvmsg;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, ReturnFlags, SocketFlags, SocketType, socketpair};
 ///

@@ -8,12 +8,12 @@ use core::ops::{Deref, DerefMut};
 /// One message that was received into memory which stays borrowed: the [`Received`] that owns its descriptors, and the
 /// data.
 ///
-/// It is what a [batch](crate::socket::recvmmsg), a [header that is used again](crate::socket::RecvMsgHdr::received) and a
+/// It is what a [batch](crate::received::recvmmsg), a [header that is used again](crate::socket::RecvMsgHdr::received) and a
 /// multishot request of io_uring give. All that a `Received` can do, this can: it dereferences to one.
 ///
 /// ```
 /// use ancillary::control::ControlSliceMut;
-/// use ancillary::socket::recvmmsg;
+/// use ancillary::received::recvmmsg;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -107,7 +107,7 @@ impl<'b> ReceivedWithData<'b> {
     ///
     /// ```
     /// use ancillary::control::ControlSliceMut;
-    /// use ancillary::socket::recvmmsg;
+    /// use ancillary::received::recvmmsg;
     /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
     /// use rustix::io::IoSliceMut;
     /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};

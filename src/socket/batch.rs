@@ -161,7 +161,7 @@ pub fn sendmmsg(socket: impl AsFd, messages: &mut [SendSlot<'_>], flags: SendFla
 /// An array of these is what the system's call takes. What is in one is set anew by each call, from the
 /// [room](RecvRoom) of the same number: it need not be kept, but can be.
 ///
-/// Example: [`recvmmsg`](crate::socket::recvmmsg).
+/// Example: [`recvmmsg`](crate::received::recvmmsg).
 #[repr(transparent)]
 #[doc(alias = "mmsghdr")]
 pub struct RecvSlot {
@@ -217,11 +217,11 @@ impl fmt::Debug for RecvSlot {
 
 /// The flag with which a batch waits for its first message only: `MSG_WAITFORONE`.
 ///
-/// For [`recvmmsg`](crate::socket::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
+/// For [`recvmmsg`](crate::received::recvmmsg) only. Where the system has no such flag, this crate's loop understands it.
 ///
 /// ```
 /// use ancillary::control::ControlSliceMut;
-/// use ancillary::socket::recvmmsg;
+/// use ancillary::received::recvmmsg;
 /// use ancillary::socket::{RecvRoom, RecvSlot, WAIT_FOR_ONE};
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};

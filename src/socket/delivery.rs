@@ -19,7 +19,7 @@ use rustix::io::Errno;
 /// use ancillary::message::ScmCredentials;
 /// use ancillary::socket::set_delivery;
 /// use ancillary::{ControlBuffer, control_space};
-/// use ancillary::socket::recvmsg;
+/// use ancillary::received::recvmsg;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};
 ///

@@ -3,13 +3,13 @@
 //! | item | what it is |
 //! |---|---|
 //! | [`sendmsg`], [`sendmsg_addr`] | one call, checked by the compiler |
-//! | [`sendmmsg`], [`SendSlot`] | many messages in one call; [`recvmmsg`] takes [`RecvRoom`] and [`RecvSlot`] |
+//! | [`sendmmsg`], [`SendSlot`] | many messages in one call; [`recvmmsg`](crate::received::recvmmsg) takes [`RecvRoom`] and [`RecvSlot`] |
 //! | [`set_delivery`] | asks for messages that the system delivers on request |
 //! | [`SendMsgHdr`], [`RecvMsgHdr`] | prepared headers, for [a call that somebody else makes](#somebody-elses-call) |
 //! | `MultishotMsgHdr`, `RecvmsgOut` | on Linux, the same for the multishot RECVMSG of io_uring, and what it leaves in a buffer |
 //! | [`sendmsg_raw`], [`recvmsg_raw`] | the call on a prepared header |
 //!
-//! The safe [`recvmsg`] is in [`received`](crate::received), because what it returns
+//! The safe [`recvmsg`](crate::received::recvmsg) is in [`received`](crate::received), because what it returns
 //! owns descriptors.
 //!
 //! Flags, addresses, errors, descriptors and I/O slices are rustix's. (It has functions of these names as well, over
@@ -56,7 +56,7 @@
 //! # Somebody else's call
 //!
 //! A runtime that waits until a socket is ready needs none of this: on a socket that does not block,
-//! [`recvmsg`] and [`sendmsg`] return `WOULDBLOCK`, and that is what such a runtime asks for. The examples
+//! [`recvmsg`](crate::received::recvmsg) and [`sendmsg`] return `WOULDBLOCK`, and that is what such a runtime asks for. The examples
 //! `tokio` and `mio` pass 20,000 descriptors that way.
 //!
 //! To have the system call made elsewhere, by io_uring for example, prepare a header:
@@ -145,8 +145,6 @@ pub use multishot::MultishotMsgHdr;
 #[cfg(linux_kernel)]
 pub(crate) use multishot::Parts;
 pub use options::RecvOptions;
-// These return owners of descriptors, so `received` has them; they are called from here, beside those that send.
-pub use crate::received::{recvmmsg, recvmsg};
 #[cfg(linux_kernel)]
 pub use recvmsg_out::{RecvmsgOut, RecvmsgOutError};
 pub use room::RecvRoom;
@@ -330,7 +328,7 @@ pub unsafe fn sendmsg_raw(socket: impl AsFd, header: *const MsgHdr, flags: SendF
 ///
 /// # Errors
 ///
-/// Those of [`recvmsg`]. After an error nothing that the header points to was received, and its lengths
+/// Those of [`recvmsg`](crate::received::recvmsg). After an error nothing that the header points to was received, and its lengths
 /// are as before the call: parse nothing.
 ///
 /// # Safety

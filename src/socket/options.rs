@@ -19,7 +19,7 @@ use rustix::{fd::BorrowedFd, io::Errno};
 #[cfg(linux_kernel)]
 const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_ATMPVC, AF_ATMSVC];
 
-/// How [`recvmsg`](crate::socket::recvmsg) and [`recvmmsg`](crate::socket::recvmmsg) receive: the system's flags, and what the call does
+/// How [`recvmsg`](crate::received::recvmsg) and [`recvmmsg`](crate::received::recvmmsg) receive: the system's flags, and what the call does
 /// beside them.
 ///
 /// Flags alone are such options too, and so is the default: no flag, close-on-exec on every descriptor, and an interruption
@@ -27,7 +27,7 @@ const REFUSING: [c_int; 7] = [AF_PACKET, AF_KEY, AF_CAN, AF_PHONET, AF_MCTP, AF_
 ///
 /// ```
 /// use ancillary::control::ControlSliceMut;
-/// use ancillary::socket::recvmsg;
+/// use ancillary::received::recvmsg;
 /// use ancillary::socket::RecvOptions;
 /// use rustix::io::IoSliceMut;
 /// use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, socketpair};

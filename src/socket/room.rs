@@ -19,7 +19,7 @@ const FAMILY_END: usize = 2;
 /// It can be used for one call after the other: each sets all that the one before has changed. The headers that lead to it
 /// are apart, in [slots](super::RecvSlot), because the system wants them side by side.
 ///
-/// Example: [`recvmmsg`](crate::socket::recvmmsg).
+/// Example: [`recvmmsg`](crate::received::recvmmsg).
 #[doc(alias = "msghdr")]
 pub struct RecvRoom<'d, 'c> {
     /// Slices that are borrowed for `'d`.
@@ -50,7 +50,7 @@ pub(crate) struct Filled<'d, 'c> {
 impl<'d, 'c> RecvRoom<'d, 'c> {
     /// Room in slices for the data, and in memory for control messages.
     ///
-    /// Example: [`recvmmsg`](crate::socket::recvmmsg).
+    /// Example: [`recvmmsg`](crate::received::recvmmsg).
     #[inline]
     pub fn new(data: &'d mut [IoSliceMut<'_>], control: impl Into<ControlSliceMut<'c>>) -> Self {
         RecvRoom {

@@ -11,8 +11,9 @@ use crate::rounds::{Random, happened, planted, rounds};
 use crate::tests;
 use crate::world::{QUIETLY, World, the_kernels_truncation};
 use ancillary::ControlWriter;
+use ancillary::received::recvmsg;
 use ancillary::socket::SendSlot;
-use ancillary::socket::{recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{sendmmsg, sendmsg};
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::RecvFlags;
 

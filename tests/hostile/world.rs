@@ -4,7 +4,8 @@
 use crate::measure::{File, file_at};
 use ancillary::layout::ControlHeader;
 use ancillary::message::{ControlKind, ScmRights};
-use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::{ControlMessages, ControlWriter, Layout, Message, Received};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};

@@ -9,7 +9,7 @@ use crate::kernel::the_kernels_error_queue;
 use crate::support::*;
 use crate::waiting::interrupted;
 use ancillary::Message;
-use ancillary::socket::recvmsg;
+use ancillary::received::recvmsg;
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::{RecvFlags, ReturnFlags, SocketAddrAny};

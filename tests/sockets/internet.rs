@@ -8,8 +8,9 @@ use ancillary::message::{
     ControlKind, DecodeMessage, DeliveredOnRequest, IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, ScmPidfd, ScmSecurity,
     UdpGro, UdpSegment,
 };
+use ancillary::received::recvmsg;
 use ancillary::socket::set_delivery;
-use ancillary::socket::{recvmsg, sendmsg, sendmsg_addr};
+use ancillary::socket::{sendmsg, sendmsg_addr};
 use ancillary::{ControlBuffer, Message, Received, control_space};
 use rustix::fd::AsFd;
 use rustix::io::{Errno, IoSlice, IoSliceMut};

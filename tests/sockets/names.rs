@@ -4,8 +4,9 @@ use crate::support::*;
 use crate::tests;
 use ancillary::ControlWriter;
 use ancillary::control::ControlSliceMut;
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, SendSlot, recvmsg_raw};
-use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg_addr};
+use ancillary::socket::{sendmmsg, sendmsg_addr};
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::{Errno, IoSlice, IoSliceMut};
 use rustix::net::{

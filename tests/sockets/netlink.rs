@@ -5,7 +5,7 @@ use crate::kernel::in_a_network_of_its_own;
 use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlSliceMut;
-use ancillary::socket::recvmsg;
+use ancillary::received::recvmsg;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::{AddressFamily, RecvFlags};

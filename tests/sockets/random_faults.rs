@@ -6,7 +6,7 @@
 
 use crate::support::*;
 use crate::tests;
-use ancillary::socket::recvmmsg;
+use ancillary::received::recvmmsg;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, RecvRoom, RecvSlot, recvmsg_raw};
 use ancillary::{Message, Received};
 use rustix::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};

@@ -5,8 +5,8 @@ use crate::support::*;
 use crate::tests;
 use crate::waiting::{interrupted, interrupted_times, threads_that_sleep_in_calls_alone};
 use ancillary::control::ControlSliceMut;
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::socket::{RecvOptions, RecvRoom, RecvSlot, WAIT_FOR_ONE};
-use ancillary::socket::{recvmmsg, recvmsg};
 use rustix::io::{Errno, IoSliceMut};
 use rustix::net::{RecvFlags, SocketType};
 

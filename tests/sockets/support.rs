@@ -2,8 +2,9 @@
 
 use crate::harness::{command, emulator, the_kernel_itself, with_a_limit};
 use ancillary::message::ScmRights;
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::socket::{SendMsgHdr, sendmsg_raw};
-use ancillary::socket::{recvmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlWriter, Incomplete, Layout, Received, control_space};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::io::{Errno, FdFlags, IoSlice, IoSliceMut};

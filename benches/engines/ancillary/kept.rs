@@ -2,7 +2,8 @@
 
 use ancillary::ControlBuffer;
 use ancillary::message::{LendFd, ScmRights};
-use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary_benches::Look;
 use rustix::io::{IoSlice, IoSliceMut};
 use rustix::net::{RecvFlags, SendFlags};

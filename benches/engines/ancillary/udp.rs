@@ -2,8 +2,8 @@
 
 use crate::timestamp::Timestampns;
 use ancillary::message::{IpPktinfo, IpTos, Ipv6Pktinfo, Ipv6Tclass, UdpGro};
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::socket::{RecvRoom, RecvSlot};
-use ancillary::socket::{recvmmsg, recvmsg};
 use ancillary::{ControlBuffer, Received, control_space};
 use ancillary_benches::{Arriving, MOST, SEGMENT, SEGMENTS};
 use rustix::io::{Errno, IoSliceMut};

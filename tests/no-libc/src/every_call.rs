@@ -6,8 +6,9 @@
 mod platform;
 
 use ancillary::message::{ScmCredentials, ScmRights};
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::socket::{RecvRoom, RecvSlot, SendSlot, set_delivery};
-use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg};
+use ancillary::socket::{sendmmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlWriter, control_space};
 use core::time::Duration;
 use rustix::fd::AsFd;

@@ -8,7 +8,8 @@
 mod platform;
 
 use ancillary::message::ScmRights;
-use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::{ControlBuffer, control_space};
 use rustix::fd::AsFd;
 use rustix::io::{IoSlice, IoSliceMut};

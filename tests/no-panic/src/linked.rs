@@ -11,13 +11,14 @@ use ancillary::received::{
     DescriptorSlots, Descriptors, Messages, RawMessages, ReceivedBatch, ReceivedControl, ReceivedWithData,
     TakeDescriptors, TakeMessages,
 };
+use ancillary::received::{recvmmsg, recvmsg};
 use ancillary::rustix::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use ancillary::rustix::net::{RecvFlags, SocketAddrAny};
 use ancillary::socket::{
     MsgHdr, MultishotMsgHdr, RecvMsgHdr, RecvOptions, RecvRoom, RecvSlot, RecvmsgOut, RecvmsgOutError, SendMsgHdr,
     SendSlot, recvmsg_raw, sendmsg_raw, set_delivery,
 };
-use ancillary::socket::{recvmmsg, recvmsg, sendmmsg, sendmsg, sendmsg_addr};
+use ancillary::socket::{sendmmsg, sendmsg, sendmsg_addr};
 use ancillary::{
     ControlBuffer, ControlError, ControlMessage, ControlMessages, ControlWriter, Incomplete, Layout, Message,
     PushError, Received,

@@ -6,7 +6,8 @@
 #![no_main]
 
 use ancillary::message::ScmRights;
-use ancillary::socket::{recvmsg, sendmsg};
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::{ControlBuffer, control_space};
 use core::ffi::c_int;
 use rustix::fd::AsFd;

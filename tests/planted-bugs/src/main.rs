@@ -3,8 +3,9 @@
 //! Whatever it is, a descriptor is passed through the library before, and nothing is to be said of that.
 
 use ancillary::message::ScmRights;
+use ancillary::received::recvmsg;
+use ancillary::socket::sendmsg;
 use ancillary::socket::{SendMsgHdr, sendmsg_raw};
-use ancillary::socket::{recvmsg, sendmsg};
 use ancillary::{ControlBuffer, ControlWriter, control_space};
 use rustix::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use rustix::io::{IoSlice, IoSliceMut};

@@ -189,7 +189,7 @@ fn a_signal_ends_what_a_timeout_does_not() {
         assert!(batch.map(|mut message| take_all(&mut message).len()).eq([1]));
         if is_outlasted {
             let kept = || {
-                ancillary::socket::recvmsg(&there, &mut [], ControlSliceMut::none(), RecvFlags::DONTWAIT).map(|_| ())
+                ancillary::received::recvmsg(&there, &mut [], ControlSliceMut::none(), RecvFlags::DONTWAIT).map(|_| ())
             };
             assert_eq!(ended_by.map_or_else(kept, Err), Err(Errno::INTR));
         }

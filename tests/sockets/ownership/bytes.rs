@@ -153,7 +153,7 @@ fn in_memory_that_was_not_written() {
     let mut space = ControlBuffer::<{ control_space!(ancillary::message::ScmRights[5]) }>::new();
     let mut data = [0];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let mut received = ancillary::socket::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
+    let mut received = ancillary::received::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
     let Some(Ok(Message::ScmRights(mut descriptors))) = received.messages().next() else { panic!() };
     let number = descriptors.next().unwrap().as_raw_fd();
     let len = received.control_len();

@@ -79,7 +79,7 @@ fn a_socket_that_panics_when_it_is_dropped() {
     send(&here, b"x", &borrowed(&files(3))).unwrap();
     let result = catch_unwind(AssertUnwindSafe(|| {
         let (mut data, mut room) = ([0], [0; 64]);
-        drop(ancillary::socket::recvmsg(
+        drop(ancillary::received::recvmsg(
             PanicsWhenDropped(there),
             &mut [IoSliceMut::new(&mut data)],
             &mut room,
@@ -101,7 +101,7 @@ fn close_on_exec_that_is_asked_for_twice() {
     send(&here, b"x", &borrowed(&files(1))).unwrap();
     let mut slices = [IoSliceMut::new(&mut data)];
     let (mut rooms, mut slots) = ([RecvRoom::new(&mut slices, &mut room)], [RecvSlot::new()]);
-    let mut batch = ancillary::socket::recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
+    let mut batch = ancillary::received::recvmmsg(&there, &mut slots, &mut rooms, flags, None).unwrap();
     assert_eq!(format!("{batch:?}"), "ReceivedBatch { left: 1, error: None, .. }");
     let mut message = batch.next().unwrap();
     assert!(format!("{message:?}").starts_with("Received { bytes: 1, "), "{message:?}");
@@ -134,7 +134,7 @@ fn a_buffer_is_used_again() {
         send(&here, b"x", &borrowed(&sent)).unwrap();
         let mut data = [0; 4];
         let mut slices = [IoSliceMut::new(&mut data)];
-        let mut received = ancillary::socket::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
+        let mut received = ancillary::received::recvmsg(&there, &mut slices, &mut space, RecvFlags::empty()).unwrap();
         assert_eq!(received.take_descriptors().unwrap().take(1).count(), count.min(1));
     }
 }

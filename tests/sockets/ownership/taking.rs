@@ -4,7 +4,7 @@ use super::{open_of, received_with, two_messages, two_messages_of};
 use crate::support::*;
 use crate::tests;
 use ancillary::received::TakeMessages;
-use ancillary::socket::recvmmsg;
+use ancillary::received::recvmmsg;
 use ancillary::{Message, Received};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use rustix::io::IoSliceMut;

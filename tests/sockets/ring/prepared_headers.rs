@@ -7,7 +7,7 @@ use crate::support::*;
 use crate::tests;
 use ancillary::control::ControlSliceMut;
 use ancillary::message::{IpTos, ScmRights};
-use ancillary::socket::recvmsg;
+use ancillary::received::recvmsg;
 use ancillary::socket::{CLOEXEC_ON_RECEIVE, RecvMsgHdr, SendMsgHdr, set_delivery};
 use ancillary::{ControlBuffer, ControlWriter, control_space};
 use io_uring::{cqueue, opcode, squeue};

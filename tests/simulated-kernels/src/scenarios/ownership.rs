@@ -53,7 +53,7 @@ fn what_was_not_looked_at_is_closed() {
     let (mut data, mut control) = ([0; 4], [0; 64]);
     let mut slices = [IoSliceMut::new(&mut data)];
     drop(
-        ancillary::socket::recvmsg(
+        ancillary::received::recvmsg(
             &there,
             &mut slices,
             &mut control,
@@ -294,7 +294,7 @@ fn without_room_nothing_is_owned() {
     there.deliver(message);
     let mut data = [0; 16];
     let mut slices = [IoSliceMut::new(&mut data)];
-    let received = ancillary::socket::recvmsg(
+    let received = ancillary::received::recvmsg(
         &there,
         &mut slices,
         ControlSliceMut::none(),
